@@ -1,0 +1,180 @@
+"""
+What one unit says, keyed by meaning, before it is rendered to Envoy's v3 API.
+
+A *unit* is the smallest piece that is compiled and remembered: one host as one class of clients sees it, one
+cluster, one port of a workload's inbound side, one gateway's servers. The compiler fills a draft with Istio's
+defaults, hands it to each kind of policy in phase order, and renders what then stands in it.
+
+Values named `…: dict` are Envoy v3 messages as JSON-like dicts with proto field names (snake_case); every Any bears `@type`.
+"""
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from .resource_set import Origin
+
+Json = dict  # an Envoy v3 message as a dict
+
+
+class HttpFilter(IntEnum):
+    """The order of HTTP filters in a listener (Istio: pilot/pkg/networking/core/listener_builder.go); each with its reason."""
+
+    ON_DEMAND = 10  # first: it waits for the virtual host that everything after it reads
+    EXT_AUTHZ_SHADOW = 20  # CUSTOM's RBAC shadow decides whether the authorizer is asked
+    EXT_AUTHZ = 21  # CUSTOM runs before JWT, as in Istio
+    WASM_AUTHN = 30
+    JWT_AUTHN = 40  # before RBAC, which reads its claims
+    WASM_AUTHZ = 50
+    RBAC_AUDIT = 60
+    RBAC_DENY = 61  # DENY before ALLOW
+    RBAC_ALLOW = 62
+    WASM_STATS = 70
+    WASM = 75
+    LOCAL_RATE_LIMIT = 80  # after authorization: a refused request costs no budget
+    GRPC_WEB = 90
+    GRPC_STATS = 91
+    FAULT = 100
+    CORS = 110
+    DYNAMIC_FORWARD_PROXY = 120
+    ROUTER = 1000  # terminal
+
+
+class NetworkFilter(IntEnum):
+    RBAC_AUDIT = 10
+    RBAC_DENY = 11
+    RBAC_ALLOW = 12
+    TERMINAL = 1000
+
+
+class MtlsMode(IntEnum):
+    DISABLE = 1
+    PERMISSIVE = 2
+    STRICT = 3
+
+
+@dataclass
+class RouteDestination:
+    """Where a share of a route's requests goes."""
+
+    cluster: str
+    """`outbound|<port>|<subset>|<fqdn>`"""
+    weight: int = 100
+    request_headers: Json = field(default_factory=dict)
+    """Parts of ClusterWeight / Route: request_headers_to_add, …_to_remove, response_…"""
+    host_rewrite: str = ""
+
+
+@dataclass
+class Route:
+    """One Envoy route-to-be."""
+
+    name: str
+    match: Json
+    """envoy.config.route.v3.RouteMatch"""
+    destinations: list[RouteDestination] = field(default_factory=list)
+    """For a forwarding route; empty for a redirect or a direct response."""
+    action: Json = field(default_factory=dict)
+    """RouteAction's fields besides the cluster specifier (timeout, retry_policy, request_mirror_policies, prefix_rewrite …)."""
+    redirect: Json | None = None
+    direct_response: Json | None = None
+    headers: Json = field(default_factory=dict)
+    """request_headers_to_add, request_headers_to_remove, response_headers_to_add, response_headers_to_remove"""
+    filters: dict[HttpFilter, Json] = field(default_factory=dict)
+    """Per-route configuration: what goes to typed_per_filter_config; the listener then gets the filter itself."""
+    mirror_clusters: list[str] = field(default_factory=list)
+    origin: Origin | None = None
+
+
+@dataclass
+class HostDraft:
+    """One host and port as one class of clients (or a gateway) sees it: becomes a virtual host."""
+
+    host: str
+    port: int
+    domains: tuple[str, ...]
+    service: object | None = None
+    """The mesh.Service, when the host is one."""
+    gateway: str = ""
+    """`<namespace>/<name>` of the Gateway when this host is served by one; '' in a sidecar (Istio's gateway `mesh`)."""
+    client_labels: dict[str, str] | None = None
+    routes: list[Route] = field(default_factory=list)
+    """Prefilled with one default route; a VirtualService replaces them."""
+    origins: list[Origin] = field(default_factory=list)
+
+
+@dataclass
+class ClusterDraft:
+    """One outbound cluster: a service's port, maybe a subset of it."""
+
+    name: str
+    service: object
+    """mesh.Service"""
+    port: object
+    """mesh.Port"""
+    subset: str = ""
+    subset_labels: dict[str, str] = field(default_factory=dict)
+    """Written by the DestinationRule that defines the subset; endpoints must bear them all."""
+    body: Json = field(default_factory=dict)
+    """The v3 Cluster as it stands, with Istio's defaults; policies merge into it."""
+    hash_policy: list[Json] = field(default_factory=list)
+    """RouteAction.hash_policy for every route that leads here."""
+    http_options: Json = field(default_factory=dict)
+    """The cluster's HttpProtocolOptions (typed_extension_protocol_options), besides the protocol choice."""
+    tls: Json | None = None
+    """An explicit client transport socket (DestinationRule.tls SIMPLE/MUTUAL); None where auto mTLS decides."""
+    auto_mtls: bool = True
+    """False once a DestinationRule said tls.mode (DISABLE leaves tls None)."""
+    mtls_forced: bool = False
+    """ISTIO_MUTUAL: every endpoint by mesh mTLS, whatever its metadata says."""
+    passthrough: bool = False
+    """loadBalancer PASSTHROUGH: ORIGINAL_DST."""
+    sni: str = ""
+    origins: list[Origin] = field(default_factory=list)
+
+
+@dataclass
+class InboundDraft:
+    """One port of a workload, as its callers see it."""
+
+    workload: object
+    """mesh.Workload"""
+    port: object
+    """mesh.WorkloadPort"""
+    mtls: MtlsMode = MtlsMode.PERMISSIVE
+    http_filters: dict[HttpFilter, list[Json]] = field(default_factory=dict)
+    """v3 HttpFilter messages ({name, typed_config})."""
+    network_filters: dict[NetworkFilter, list[Json]] = field(default_factory=dict)
+    origins: list[Origin] = field(default_factory=list)
+
+
+@dataclass
+class ServerDraft:
+    """One server of a Gateway at one gateway proxy: becomes a listener, or a filter chain of one."""
+
+    gateway: str
+    """`<namespace>/<name>` of the Gateway resource."""
+    bind: str
+    port: int
+    protocol: str
+    name: str = ""
+    hosts: tuple[str, ...] = ()
+    """As written: `<namespace>/<host>`, `*`, …"""
+    tls: Json | None = None
+    """DownstreamTlsContext, for a terminating server."""
+    https_redirect: bool = False
+    sni: tuple[str, ...] = ()
+    origin: Origin | None = None
+
+
+@dataclass
+class GatewayDraft:
+    """All servers of one gateway workload; HTTP filters apply to each HTTP server."""
+
+    workload: object
+    servers: list[ServerDraft] = field(default_factory=list)
+    http_filters: dict[HttpFilter, list[Json]] = field(default_factory=dict)
+    network_filters: dict[NetworkFilter, list[Json]] = field(default_factory=dict)
+    origins: list[Origin] = field(default_factory=list)
+
+
+Draft = HostDraft | ClusterDraft | InboundDraft | GatewayDraft

@@ -1,0 +1,148 @@
+"""The mesh as the compiler sees it: services, endpoints, workloads, proxies. Values only; discovery fills them in."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Labels = dict[str, str]
+
+
+class Protocol(StrEnum):
+    HTTP = "http"
+    HTTP2 = "http2"
+    GRPC = "grpc"
+    GRPC_WEB = "grpc-web"
+    HTTPS = "https"
+    TLS = "tls"
+    TCP = "tcp"
+    UNKNOWN = ""
+    """Undeclared: to be sniffed."""
+
+    @property
+    def is_http(self) -> bool:
+        return self in (Protocol.HTTP, Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB)
+
+    @property
+    def is_http2(self) -> bool:
+        return self in (Protocol.HTTP2, Protocol.GRPC)
+
+
+class Resolution(StrEnum):
+    STATIC = "STATIC"
+    """Endpoints are known: EDS."""
+    DNS = "DNS"
+    DNS_ROUND_ROBIN = "DNS_ROUND_ROBIN"
+    NONE = "NONE"
+    """The proxy forwards to where the caller was going."""
+
+
+class Location(StrEnum):
+    MESH_INTERNAL = "MESH_INTERNAL"
+    MESH_EXTERNAL = "MESH_EXTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    number: int
+    name: str = ""
+    protocol: Protocol = Protocol.UNKNOWN
+    target_port: int = 0
+    """The port at the endpoint where it differs; 0 means `number`."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One instance of a service, at every port of the service."""
+
+    address: str
+    """An IP address, a DNS name (resolution DNS) or a Unix path."""
+    ports: tuple[tuple[str, int], ...] = ()
+    """Port name -> port at this endpoint, where it differs from the service's."""
+    labels: Labels = field(default_factory=dict)
+    namespace: str = ""
+    workload: str = ""
+    service_account: str = ""
+    mtls: bool = False
+    """A proxy of the mesh stands there and takes mutual TLS (Istio: the label security.istio.io/tlsMode=istio)."""
+    healthy: bool = True
+    locality: str = ""
+    weight: int = 1
+    network: str = ""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A host name with ports and the endpoints behind it."""
+
+    host: str
+    """Fully qualified: `reviews.default.svc.cluster.local`; may be a wildcard (`*.example.com`) for a ServiceEntry."""
+    namespace: str
+    name: str
+    """Short name for mesh services; the host again for external ones."""
+    ports: tuple[Port, ...]
+    endpoints: tuple[Endpoint, ...] = ()
+    resolution: Resolution = Resolution.STATIC
+    location: Location = Location.MESH_INTERNAL
+    export_to: tuple[str, ...] = ("*",)
+    addresses: tuple[str, ...] = ()
+    subject_alt_names: tuple[str, ...] = ()
+    created: str = ""
+    """RFC 3339; precedence among equals is by age."""
+
+    def port(self, number: int) -> Port | None:
+        return next((p for p in self.ports if p.number == number), None)
+
+
+@dataclass(frozen=True)
+class WorkloadPort:
+    number: int
+    name: str = ""
+    protocol: Protocol = Protocol.UNKNOWN
+    app_address: str = "127.0.0.1"
+    app_port: int = 0
+
+
+class ProxyKind(StrEnum):
+    SIDECAR = "sidecar"
+    GATEWAY = "gateway"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One running instance with a proxy of ours beside it."""
+
+    namespace: str
+    name: str
+    kind: ProxyKind = ProxyKind.SIDECAR
+    service_account: str = "default"
+    address: str = "127.0.0.1"
+    labels: Labels = field(default_factory=dict)
+    services: tuple[str, ...] = ()
+    """Short names of services in its own namespace."""
+    ports: tuple[WorkloadPort, ...] = ()
+    healthy: bool = True
+    outbound_address: str = "127.0.0.1"
+    outbound_port: int = 15001
+    locality: str = ""
+    network: str = ""
+    weight: int = 1
+    created: str = ""
+
+    @property
+    def id(self) -> str:
+        """The proxy's id too."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class MeshConfig:
+    """What holds for the whole mesh (Istio's MeshConfig, the part that we have)."""
+
+    trust_domain: str = "cluster.local"
+    root_namespace: str = "istio-system"
+    domain: str = "cluster.local"
+    """The suffix of service names: `<name>.<namespace>.svc.<domain>`."""
+    allow_any: bool = True
+    """outboundTrafficPolicy: ALLOW_ANY; else REGISTRY_ONLY."""
+    auto_mtls: bool = True
+    tracing_sampling: float = 1.0
+    """Percent."""

@@ -1,0 +1,64 @@
+"""The seam of every kind of policy: one schema and five hooks, each optional. One file here is one kind."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import Any, ClassVar, Protocol, Self
+
+from meshconsole.core.envoy.draft import Draft
+from meshconsole.core.mesh.model import MeshConfig, Service
+from meshconsole.core.resources.envelope import Resource
+from meshconsole.core.resources.messages import Message
+
+
+class Phase(IntEnum):
+    """When a kind writes into a draft: a later phase may read what an earlier one wrote."""
+
+    SERVERS = 10  # Gateway: what is listened to at all
+    ROUTES = 20  # VirtualService: where requests go
+    CLUSTERS = 30  # DestinationRule: how they get there
+    IDENTITY = 40  # PeerAuthentication
+    AUTHN = 45  # RequestAuthentication
+    AUTHZ = 50  # AuthorizationPolicy
+    LIMITS = 60  # RateLimit
+    TELEMETRY = 70
+    PATCH = 100  # EnvoyFilter: after everything
+
+
+class View(Protocol):
+    """What a policy may look at while it writes. Every read goes through here, so that the compiler knows what a unit depends on."""
+
+    mesh: MeshConfig
+
+    def service(self, host: str, namespace: str) -> Service | None:
+        """The service that `host`, as written in a rule of `namespace`, names for this unit's client; None if there is none visible.
+        A name without dots is `<host>.<namespace>.svc.<domain>`."""
+
+    def fqdn(self, host: str, namespace: str) -> str:
+        """`host` as written in a rule of `namespace`, fully qualified."""
+
+    def cluster(self, host: str, namespace: str, *, port: int | None = None, subset: str = "", default_port: int) -> str:
+        """The name of the cluster for a destination: `outbound|<port>|<subset>|<fqdn>`. Without `port`: the service's only port, else `default_port`."""
+
+    def policies(self, kind: type["Policy"], namespace: str | None = None) -> Sequence["Policy"]:
+        """All policies of a kind (in a namespace), oldest first."""
+
+
+class Policy(Resource):
+    phase: ClassVar[Phase | None] = None
+
+    def check(self) -> Iterator[Message]:
+        """Its own sense, beyond the schema: field combinations, ranges, regular expressions. Paths are relative to the document."""
+        return iter(())
+
+    def services(self, mesh: MeshConfig) -> Iterator[Service]:
+        """Services that this resource declares (ServiceEntry)."""
+        return iter(())
+
+    def narrow(self, scope: Any) -> Any:
+        """What a client may see, made smaller (Sidecar)."""
+        return scope
+
+    @classmethod
+    def apply(cls, policies: Iterable[Self], draft: Draft, view: View) -> None:
+        """Write into `draft`. `policies` are all of this kind that exist and are visible to the unit, oldest first; selecting among
+        them and precedence are the kind's own rules. Called for every kind of draft: return at once for those that are not yours."""
