@@ -1,0 +1,36 @@
+"""One ASGI application: HTTP to Django, /agent to the agents, /ws/ to browsers; the hub lives as long as the process does."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meshconsole.settings")
+
+from django.core.asgi import get_asgi_application
+
+http = get_asgi_application()  # sets Django up: everything below may import models
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from django.urls import path, re_path
+
+from meshconsole.agents.consumer import AgentConsumer
+from meshconsole.topology.consumer import TopologyConsumer
+from meshconsole.xds import hub
+
+browser = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws/topology", TopologyConsumer.as_asgi())])))
+websocket = URLRouter([path("agent", AgentConsumer.as_asgi()), re_path("^ws/", browser)])
+router = ProtocolTypeRouter({"http": http, "websocket": websocket})
+
+
+async def application(scope, receive, send):
+    if scope["type"] != "lifespan":
+        return await router(scope, receive, send)
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await hub.start()
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await hub.stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return None

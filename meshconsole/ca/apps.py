@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class CaConfig(AppConfig):
+    name = "meshconsole.ca"
+    label = "ca"

@@ -1,0 +1,205 @@
+"""
+Settings, 12-factor: everything an operator may change is an environment variable, listed in docs/settings.md.
+
+Without any of them Meshconsole runs on SQLite and an embedded Valkey below ./var.
+"""
+
+from pathlib import Path
+
+import environ
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+env = environ.Env()
+
+HOME = Path(env("MESHCONSOLE_HOME", default=str(Path.cwd() / "var"))).absolute()
+"""Where the embedded database, keys and logs live."""
+
+
+def _secret_key() -> str:
+    """SECRET_KEY, or one made at the first start and kept beside the database (mode 0600)."""
+    import os
+    import secrets
+
+    if key := env("SECRET_KEY", default=""):
+        return key
+    path = HOME / "secret.key"
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = secrets.token_urlsafe(48)
+        temporary = HOME / f".secret.{os.getpid()}"
+        temporary.touch(mode=0o600)
+        temporary.write_text(key)
+        try:
+            os.link(temporary, path)  # the first of several processes wins
+        except FileExistsError:
+            key = path.read_text()
+        temporary.unlink()
+        return key
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+TRUST_DOMAIN = env("TRUST_DOMAIN", default="cluster.local")
+ROOT_NAMESPACE = env("ROOT_NAMESPACE", default="istio-system")
+OUTBOUND_TRAFFIC_POLICY = env("OUTBOUND_TRAFFIC_POLICY", default="ALLOW_ANY")
+CERTIFICATE_LIFE = env.float("CERTIFICATE_LIFE", default=24 * 3600)
+"""Seconds that a workload certificate lives; it is renewed at half of it."""
+AGENT_HEARTBEAT = env.float("AGENT_HEARTBEAT", default=20.0)
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=4 * 1024 * 1024)
+
+PROMETHEUS_URL = env("PROMETHEUS_URL", default="")
+GRAFANA_URL = env("GRAFANA_URL", default="")
+JAEGER_URL = env("JAEGER_URL", default="")
+ZIPKIN_URL = env("ZIPKIN_URL", default="")
+OTLP_EXPORT_URL = env("OTLP_EXPORT_URL", default="")
+REDIS_URL = env("REDIS_URL", default="")
+"""Empty: one process, in-memory channel layer, no revision notices but by polling."""
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "django_htmx",
+    "django_celery_beat",
+    "meshconsole.accounts",
+    "meshconsole.configstore",
+    "meshconsole.discovery",
+    "meshconsole.ca",
+    "meshconsole.xds",
+    "meshconsole.agents",
+    "meshconsole.topology",
+    "meshconsole.api",
+    "meshconsole.console",
+    "telemetry",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "meshconsole.accounts.middleware.SecurityHeaders",
+]
+
+ROOT_URLCONF = "meshconsole.urls"
+ASGI_APPLICATION = "meshconsole.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [d for d in (ROOT / "templates", HERE / "templates") if d.is_dir()],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "meshconsole.console.context.console",
+            ],
+            "builtins": ["meshconsole.console.templatetags.mesh"],
+        },
+    }
+]
+
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{HOME / 'meshconsole.sqlite3'}")}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000; PRAGMA cache_size=-32000;",
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{n}"}
+    for n in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "meshconsole.accounts.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "meshconsole.api.errors.handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Meshconsole",
+    "DESCRIPTION": "A service mesh that needs no Kubernetes. Resources live at Kubernetes paths; everything else below /api/v1.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = False
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [d for d in (ROOT / "static", HERE / "static") if d.is_dir()]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
+"""True when every browser reaches the console by https: cookies become secure, HSTS is sent."""
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_HSTS_SECONDS = 31536000 if BEHIND_TLS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_FORWARDED_PROTO", default=False) else None
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
+}

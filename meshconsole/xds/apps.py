@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class XdsConfig(AppConfig):
+    name = "meshconsole.xds"
+    label = "xds"
