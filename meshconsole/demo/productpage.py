@@ -19,7 +19,9 @@ workers = ThreadPoolExecutor(16)
 
 def handle(request: Request) -> Response:
     if request.path in ("/", "/index.html"):
-        return Response('<!doctype html><title>Bookinfo</title><p><a href="/productpage">The product page</a></p>', 200, "text/html; charset=utf-8")
+        return Response(
+            '<!doctype html><title>Bookinfo</title><p><a href="/productpage">The product page</a></p>', 200, "text/html; charset=utf-8"
+        )
     if request.path != "/productpage":
         return Response.json({"error": "no such page"}, 404)
     details = workers.submit(call, "details", "/details/0", request)
@@ -45,7 +47,10 @@ def _reviews(answer) -> str:
     if answer is None:
         return '<p class="error">Sorry, product reviews are currently unavailable for this book.</p>'
     served = answer.json()
-    quotes = "".join(f"<blockquote>{escape(r['text'])}<br><small>{escape(r['reviewer'])}</small> {_stars(r.get('rating'))}</blockquote>" for r in served["reviews"])
+    quotes = "".join(
+        f"<blockquote>{escape(r['text'])}<br><small>{escape(r['reviewer'])}</small> {_stars(r.get('rating'))}</blockquote>"
+        for r in served["reviews"]
+    )
     return f"{quotes}<small>Reviews served by: {escape(served['podname'])}</small>"
 
 

@@ -47,7 +47,7 @@ class Response:
 
 
 Handle = Callable[[Request], Response]
-mesh = httpx.Client(timeout=10, proxy=os.environ.get("http_proxy"), trust_env=False)
+mesh = httpx.Client(timeout=10, proxy=os.environ.get("http_proxy") or None, trust_env=False)
 
 
 def call(service: str, path: str, request: Request) -> httpx.Response | None:
@@ -64,6 +64,8 @@ def serve(handle: Handle, address: str, port: int) -> None:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1  # head and body in one segment
 
         def setup(self) -> None:
             super().setup()
@@ -80,6 +82,7 @@ def serve(handle: Handle, address: str, port: int) -> None:
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+            self.wfile.flush()
 
         def log_message(self, format: str, *args: object) -> None:
             pass  # Envoy's access log says it better
