@@ -5,10 +5,16 @@ import datetime
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.functional import cached_property
 
 
 class User(AbstractUser):
     """Someone who logs in. A superuser may do everything everywhere; anyone else what their grants say."""
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """Namespace -> role, read once per request."""
+        return dict(self.grants.values_list("namespace", "role"))
 
 
 class Role(models.TextChoices):
