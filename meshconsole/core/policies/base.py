@@ -28,6 +28,8 @@ class View(Protocol):
     """What a policy may look at while it writes. Every read goes through here, so that the compiler knows what a unit depends on."""
 
     mesh: MeshConfig
+    namespace: str
+    """The client's namespace (sidecar, outbound); the workload's own one (inbound, gateway)."""
 
     def service(self, host: str, namespace: str) -> Service | None:
         """The service that `host`, as written in a rule of `namespace`, names for this unit's client; None if there is none visible.
@@ -55,8 +57,14 @@ class Policy(Resource):
         return iter(())
 
     def narrow(self, scope: Any) -> Any:
-        """What a client may see, made smaller (Sidecar)."""
+        """What a client may see, made smaller (Sidecar): takes and returns a core.mesh.scope.Scope, whose docstring says how to choose."""
         return scope
+
+    def concerns(self, mesh: MeshConfig) -> tuple[str, ...] | None:
+        """The fully qualified hosts (maybe wildcards) that it can write into the drafts of; None: any. It is an index, not a rule: `apply` is
+        given only policies that concern the draft's host (a wildcard concerns every host that it matches), so that 1,000 hosts with
+        1,000 policies do not look at one another, and a change touches the hosts that it concerns."""
+        return None
 
     @classmethod
     def apply(cls, policies: Iterable[Self], draft: Draft, view: View) -> None:
