@@ -10,6 +10,8 @@ import httpx
 
 POLICIES = Path(__file__).parent / "policies"
 NAMESPACE = "default"
+NET = os.environ.get("MESHCONSOLE_DEMO_NET", "127.0")
+"""The first half of the demo's loopback addresses, so that two demos can run on one machine."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,11 @@ class Demo:
 
     @property
     def address(self) -> str:
-        return f"127.0.1.{self.host}"
+        return f"{NET}.1.{self.host}"
 
     @property
     def app_address(self) -> str:
-        return f"127.0.2.{self.host}"
+        return f"{NET}.2.{self.host}"
 
 
 WORKLOADS = (
