@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import httpx
 import pytest
@@ -68,7 +69,7 @@ class Demo:
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
-                words = open(f"/proc/{pid}/cmdline", "rb").read() + open(f"/proc/{pid}/environ", "rb").read()
+                words = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
             except OSError:
                 continue
             if str(self.home).encode() in words and int(pid) != os.getpid():
