@@ -1,6 +1,16 @@
 """What users have said, and when: resources as they stand, and the revisions that led there. Written by store.py only."""
 
+import datetime
+from typing import Any
+
 from django.db import models
+
+from meshconsole.core.resources.messages import Key
+
+
+def rfc3339(at: datetime.datetime) -> str:
+    """To the microsecond, where Kubernetes rounds to seconds: precedence is by age, and two files applied in one second have an order."""
+    return at.astimezone(datetime.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Head(models.Model):
@@ -53,6 +63,21 @@ class Resource(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
 
+    @property
+    def key(self) -> Key:
+        return Key(self.group, self.kind, self.namespace, self.name)
+
+    def manifest(self) -> dict[str, Any]:
+        """The resource as the API shows it: its body, and what the store knows of it."""
+        metadata = {
+            **self.body["metadata"],
+            "uid": self.uid,
+            "resourceVersion": str(self.resource_version),
+            "generation": self.generation,
+            "creationTimestamp": rfc3339(self.created),
+        }
+        return {**self.body, "metadata": metadata}
+
 
 class Change(models.Model):
     """What one revision did to one resource."""
@@ -81,3 +106,7 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.operation} {self.kind} {self.namespace}/{self.name}"
+
+    @property
+    def key(self) -> Key:
+        return Key(self.group, self.kind, self.namespace, self.name)
