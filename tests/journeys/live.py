@@ -119,7 +119,7 @@ class LiveMesh:
     def workload(
         self, name: str, *, service: str = "", labels: dict[str, str] | None = None, namespace: str = "default", account: str = "",
         kind: str = "sidecar", port: int = 8080, app: list[str] | None = None, options: tuple[str, ...] = (), environment: dict[str, str] | None = None,
-        app_environment: dict[str, str] | None = None,
+        app_environment: dict[str, str] | None = None, app_listens: bool = True,
     ) -> Instance:  # fmt: skip
         """Start an application (tests/journeys/origin.py unless `app` is another command) and an agent beside it; wait until it is in sync.
 
@@ -152,7 +152,9 @@ class LiveMesh:
             )
             command += ["--outbound-address", address]
             if service:
-                command += ["--service", service, "--port", f"{port}:http={app_address}:{port}", "--health", "http:/health"]
+                command += ["--service", service]
+            if service and app_listens:
+                command += ["--port", f"{port}:http={app_address}:{port}", "--health", "http:/health"]
         token = self.join_token(namespace, account or name)
         agent = self.children.start(
             f"agent-{name}", [*command, *options], {"PYTHONPATH": str(ROOT), "MESHCONSOLE_JOIN_TOKEN": token, **(environment or {})}
@@ -160,7 +162,7 @@ class LiveMesh:
         instance = Instance(name, namespace, address, app_address, port, state, agent, application)
         self.instances[name] = instance
         self.wait_synced(name)
-        if application and service:
+        if application and service and app_listens:
             eventually(lambda: _listens(app_address, port))
         return instance
 
