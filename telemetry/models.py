@@ -1,0 +1,103 @@
+"""
+The embedded store's tables: a dictionary of series, their sums per window, and how far each agent's batches are stored.
+
+Written by ingest.py and tasks.py, read by stores/embedded.py; everybody else asks query.py. Names only, no foreign keys.
+"""
+
+from typing import ClassVar
+
+from django.db import models
+
+from .histogram import SIZE
+from .rollup import Resolution
+
+BUCKETS = tuple(f"b{i}" for i in range(SIZE))
+COUNTS = ("requests", "sent", "received", "opened", "closed", "request_messages", "response_messages")
+SUMS = ("duration", "request_bytes", "response_bytes")
+VALUES = (*COUNTS, *SUMS, *BUCKETS)
+"""The columns that add up."""
+
+
+class Series(models.Model):
+    """One label set at one proxy. All standard metrics share it: requests, durations, sizes and TCP counters have the same labels."""
+
+    proxy_id = models.CharField(max_length=520)
+    fingerprint = models.CharField(max_length=32)
+    key = models.JSONField()
+    """labels.Key as a list."""
+    last_seen = models.BigIntegerField()
+    """Unix seconds, moved on once an hour."""
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["proxy_id", "fingerprint"], name="telemetry_series_unique")]
+        indexes: ClassVar = [models.Index(fields=["last_seen"], name="telemetry_series_seen")]
+
+    def __str__(self) -> str:
+        return f"{self.proxy_id} {self.key}"
+
+
+class Window(models.Model):
+    """One series in one window. `b0`..`b19` count durations per bucket of samples.ISTIO_BOUNDS; the sums are in ms and bytes."""
+
+    pk = models.CompositePrimaryKey("window", "series")
+    window = models.BigIntegerField()
+    series = models.BigIntegerField()
+    requests = models.BigIntegerField(default=0)
+    sent = models.BigIntegerField(default=0)
+    received = models.BigIntegerField(default=0)
+    opened = models.BigIntegerField(default=0)
+    closed = models.BigIntegerField(default=0)
+    request_messages = models.BigIntegerField(default=0)
+    response_messages = models.BigIntegerField(default=0)
+    duration = models.FloatField(default=0)
+    request_bytes = models.BigIntegerField(default=0)
+    response_bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.series} at {self.window}"
+
+
+for _bucket in BUCKETS:
+    Window.add_to_class(_bucket, models.BigIntegerField(default=0))
+
+
+class TenSeconds(Window):
+    __str__ = Window.__str__
+
+
+class Minute(Window):
+    __str__ = Window.__str__
+
+
+class Hour(Window):
+    __str__ = Window.__str__
+
+
+TABLES: dict[Resolution, type[Window]] = {
+    Resolution.TEN_SECONDS: TenSeconds,
+    Resolution.MINUTE: Minute,
+    Resolution.HOUR: Hour,
+}
+
+
+class AgentCursor(models.Model):
+    """How far an agent's batches are stored: (epoch, seq) moves in the same transaction as what it counts."""
+
+    pk = models.CompositePrimaryKey("proxy_id", "epoch")
+    proxy_id = models.CharField(max_length=520)
+    epoch = models.CharField(max_length=64)
+    seq = models.BigIntegerField()
+    window = models.BigIntegerField()
+    """The newest 10 s window that it wrote to,"""
+    covered = models.FloatField(default=0)
+    """and how many seconds of counting its batches in that window hold: the divisor of a rate over an unfinished window."""
+    updated = models.BigIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["window"], name="telemetry_cursor_window")]
+
+    def __str__(self) -> str:
+        return f"{self.proxy_id} {self.epoch} {self.seq}"
