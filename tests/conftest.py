@@ -2,14 +2,13 @@
 
 import pytest
 
-ORDER = ("core", "golden", "agent", "telemetry", "accounts", "configstore", "ca", "discovery", "xds", "agents", "topology", "api", "cli", "console", "browser", "journeys")
+ORDER = "core golden agent telemetry accounts configstore ca discovery xds agents topology api cli console browser journeys".split()
+SLOW = ("envoy", "browser", "journey")
 
 
 def _rank(item: pytest.Item) -> tuple[int, int]:
-    folders = item.path.parts
-    place = next((i for i, name in enumerate(ORDER) if name in folders), 3)
-    slow = 3 if item.get_closest_marker("journey") else 2 if item.get_closest_marker("browser") else 1 if item.get_closest_marker("envoy") else 0
-    return slow, place
+    place = next((i for i, name in enumerate(ORDER) if name in item.path.parts), 3)
+    return max((i + 1 for i, name in enumerate(SLOW) if item.get_closest_marker(name)), default=0), place
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
