@@ -42,17 +42,25 @@ def quantile(q: float, buckets: Sequence[int], bounds: Sequence[float] = ISTIO_B
 
     As Prometheus: what falls into +Inf is answered by the highest bound.
     """
-    if not 0 <= q <= 1:
-        raise ValueError(f"a quantile is between 0 and 1, not {q}")
+    return quantiles((q,), buckets, bounds)[0]
+
+
+def quantiles(qs: Sequence[float], buckets: Sequence[int], bounds: Sequence[float] = ISTIO_BOUNDS) -> list[float | None]:
+    """Several at once, rising."""
+    if list(qs) != sorted(qs) or not all(0 <= q <= 1 for q in qs):
+        raise ValueError(f"quantiles rise between 0 and 1, unlike {qs}")
     total = sum(buckets)
     if total <= 0:
-        return None
-    rank = q * total
-    below = 0
-    lower = 0.0
+        return [None] * len(qs)
+    result: list[float | None] = []
+    below, lower, i = 0, 0.0, 0
     for upper, n in zip(bounds, buckets, strict=False):
-        if n and below + n >= rank:
-            return lower + (upper - lower) * (rank - below) / n
-        below += n
+        if n:
+            while i < len(qs) and below + n >= qs[i] * total:
+                result.append(lower + (upper - lower) * (qs[i] * total - below) / n)
+                i += 1
+            if i == len(qs):
+                break
+            below += n
         lower = upper
-    return bounds[-1]
+    return result + [bounds[-1]] * (len(qs) - len(result))

@@ -6,10 +6,10 @@ Times are unix seconds; a period is answered in whole windows of the finest size
 
 from collections.abc import Collection
 
-from .edges import Edge, Peer, Response
+from .edges import Edge, Peer, Response, failure
 from .stores import embedded
 
-__all__ = ["Edge", "Peer", "Response", "edges"]
+__all__ = ["Edge", "Peer", "Response", "edges", "failure"]
 
 
 def edges(start: float, end: float, namespaces: Collection[str] | None = None, *, now: float | None = None) -> list[Edge]:

@@ -48,6 +48,7 @@ to 4 significant digits; all shares are 0..1, rates per second over the window, 
                     "mtls"         all its inbound traffic was mutual TLS
                     "plaintext"    some of its inbound traffic was not
                     "root"         nothing calls it (traffic starts here)
+                    "outside"      in a namespace that was not asked for: shown as a neighbour, without instances and badges
                     "passthrough"  PassthroughCluster or BlackHoleCluster: a host nobody declared
       badges      [Badge] sorted by kind
       health      Health

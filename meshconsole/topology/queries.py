@@ -1,0 +1,190 @@
+"""
+The graph, now or then: edges from telemetry, names from discovery, sync from xds, badges from policies, brought together.
+
+One process works a graph out once and shares it among all who ask for the same within SHARED seconds: a hundred browsers cost what one does.
+"""
+
+import threading
+import time
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+from django.db import close_old_connections, connection
+
+from meshconsole.configstore import store
+from meshconsole.discovery import registry
+from meshconsole.xds import status
+from telemetry import query
+
+from . import badges
+from .build import Known, Period, build
+from .diff import diff
+from .graph import KINDS, Graph, GraphKind, Instance
+
+SHARED = 2.0
+"""Seconds for which a graph is everybody's; for as long again the old one is given out while the new one is made."""
+SHORTEST, LONGEST = 60, 30 * 86400
+
+_background = ThreadPoolExecutor(1, thread_name_prefix="topology")
+
+
+@dataclass(frozen=True)
+class Question:
+    window: int = 60
+    kind: GraphKind = "versionedApp"
+    namespaces: frozenset[str] | None = None
+    at: float | None = None
+    """The end of the window, unix seconds; None: now."""
+    idle: bool = True
+
+    def __post_init__(self) -> None:
+        if not SHORTEST <= self.window <= LONGEST:
+            raise ValueError(f"window is {self.window} s; it may be {SHORTEST} to {LONGEST}")
+        if self.kind not in KINDS:
+            raise ValueError(f"kind is {self.kind!r}; it may be {', '.join(KINDS)}")
+
+
+@dataclass
+class _Answer:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    graph: Graph | None = None
+    made: float = 0.0
+    json: bytes | None = None
+    refreshing: bool = False
+
+
+_answers: dict[Question, _Answer] = {}
+_lock = threading.Lock()
+
+
+def current(
+    window: int = 60,
+    kind: GraphKind = "versionedApp",
+    namespaces: Collection[str] | None = None,
+    at: float | None = None,
+    *,
+    idle: bool = True,
+) -> Graph:
+    """The graph of the last `window` seconds (or of those before `at`), of some namespaces (None: all). Raises ValueError."""
+    question = Question(int(window), kind, None if namespaces is None else frozenset(namespaces), at, idle)
+    if connection.in_atomic_block:
+        return answer(question)  # what this transaction sees is nobody else's
+    return _shared(question)[1]
+
+
+def current_json(question: Question) -> bytes:
+    """The same as JSON, encoded once for all who ask."""
+    if connection.in_atomic_block:
+        return encode(answer(question))
+    entry, graph = _shared(question)
+    if entry.json is None or entry.graph is not graph:
+        body = encode(graph)
+        if entry.graph is graph:
+            entry.json = body
+        return body
+    return entry.json
+
+
+def encode(graph: Graph) -> bytes:
+    return msgspec.json.encode(graph)
+
+
+def answer(question: Question, now: float | None = None) -> Graph:
+    """Work it out, without sharing."""
+    now = time.time() if now is None else now
+    end = now if question.at is None else min(question.at, now)
+    return build(
+        query.edges(end - question.window, end, question.namespaces, now=now),
+        _known(),
+        Period(question.window, _iso(end - question.window), _iso(end)),
+        question.kind,
+        question.namespaces,
+        idle=question.idle,
+    )
+
+
+_changes: dict[tuple[int, int], tuple[Graph, Graph, bytes]] = {}
+
+
+def change(old: Graph, new: Graph) -> bytes:
+    """`{"diff": …}` from one graph to the next, encoded once for all who go from the same to the same."""
+    known = _changes.get((id(old), id(new)))
+    if known is not None and known[0] is old and known[1] is new:
+        return known[2]
+    body = b'{"diff":' + msgspec.json.encode(diff(old, new)) + b"}"
+    with _lock:
+        while len(_changes) >= 16:
+            del _changes[next(iter(_changes))]
+        _changes[id(old), id(new)] = (old, new, body)
+    return body
+
+
+def forget() -> None:
+    with _lock:
+        _answers.clear()
+        _changes.clear()
+
+
+def _known() -> Known:
+    workloads = registry.workloads()
+    services = registry.services()
+    instances = {p.proxy_id: Instance(p.proxy_id, str(p.state), bool(p.connected), True, p.error or "") for p in status.proxies()}
+    return Known(services, workloads, instances, badges.of(store.resources(), services, workloads))
+
+
+def _lifetime(question: Question) -> float:
+    """A long window moves slowly: 30 days may be a minute old. What is past does not move."""
+    if question.at is not None:
+        return 60.0
+    return max(SHARED, min(question.window / 1800, 60.0))
+
+
+def _shared(question: Question) -> tuple[_Answer, Graph]:
+    with _lock:
+        entry = _answers.get(question)
+        if entry is None:
+            while len(_answers) >= 64:
+                del _answers[next(iter(_answers))]
+            entry = _answers[question] = _Answer()
+    life, clock = _lifetime(question), time.monotonic()
+    graph, age = entry.graph, clock - entry.made
+    if graph is not None and age < life:
+        return entry, graph
+    if graph is not None and age < 2 * life:
+        _refresh(question, entry)
+        return entry, graph
+    with entry.lock:
+        if entry.graph is None or time.monotonic() - entry.made >= life:
+            _make(question, entry)
+        assert entry.graph is not None
+        return entry, entry.graph
+
+
+def _make(question: Question, entry: _Answer) -> None:
+    started = time.monotonic()
+    graph = answer(question)
+    entry.graph, entry.json, entry.made = graph, None, started
+
+
+def _refresh(question: Question, entry: _Answer) -> None:
+    with _lock:
+        if entry.refreshing:
+            return
+        entry.refreshing = True
+    _background.submit(_refreshed, question, entry)
+
+
+def _refreshed(question: Question, entry: _Answer) -> None:
+    try:
+        with entry.lock:
+            _make(question, entry)
+    finally:
+        entry.refreshing = False
+        close_old_connections()
+
+
+def _iso(at: float) -> str:
+    return datetime.fromtimestamp(int(at), UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,121 @@
+"""What several edges of traffic add up to: the figures of one drawn edge, or of all that enters or leaves a node."""
+
+from collections.abc import Sequence
+from operator import add
+
+from telemetry.histogram import quantiles
+from telemetry.edges import Edge as Traffic
+from telemetry.edges import failure
+
+
+def rounded(value: float) -> float:
+    """4 significant digits: what a person can tell apart, and what keeps diffs small."""
+    return float(f"{value:.4g}")
+
+
+class Sums:
+    __slots__ = (
+        "_answers", "buckets", "clusters", "connection_rate", "connections", "duration", "errors_4xx", "errors_5xx", "mtls", "rate",
+        "reporters", "request_rate", "requests", "response_rate", "secured", "services", "source_principals", "target_principals",
+        "tcp_bytes", "tcp_rate", "weight",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, str, str, str], int] = {}
+        self.buckets: Sequence[int] = ()
+        self.clusters: set[str] = set()
+        self.rate = self.connection_rate = self.request_rate = self.response_rate = self.tcp_rate = self.duration = 0.0
+        self.requests = self.connections = self.tcp_bytes = self.errors_4xx = self.errors_5xx = 0
+        self.mtls = self.secured = self.weight = 0
+        self.reporters: set[str] = set()
+        self.services: set[str] = set()
+        self.source_principals: set[str] = set()
+        self.target_principals: set[str] = set()
+
+    def count(self, edge: Traffic) -> None:
+        """Counts and rates."""
+        seconds = edge.seconds or 1.0
+        self.requests += edge.requests
+        self.connections += edge.connections
+        self.rate += edge.requests / seconds
+        self.connection_rate += edge.connections / seconds
+        tcp = edge.sent + edge.received
+        self.tcp_bytes += tcp
+        self.tcp_rate += tcp / seconds
+        self.request_rate += (edge.request_bytes + edge.received) / seconds
+        self.response_rate += (edge.response_bytes + edge.sent) / seconds
+        self.weight += edge.requests or edge.connections or (1 if tcp else 0)
+        if edge.mtls is not None:
+            self.mtls += edge.mtls
+            self.secured += edge.secured
+        for response in edge.responses:
+            answer = (edge.protocol, *response[:3])
+            self._answers[answer] = self._answers.get(answer, 0) + response.requests
+            match failure(response):
+                case 4:
+                    self.errors_4xx += response.requests
+                case 5:
+                    self.errors_5xx += response.requests
+        if not edge.destination.known:
+            self.clusters.add(edge.service_name)
+
+    def add(self, edge: Traffic) -> None:
+        """Everything."""
+        self.count(edge)
+        self.buckets = tuple(map(add, self.buckets, edge.buckets)) if self.buckets else edge.buckets
+        self.duration += edge.duration
+        self.reporters.add(edge.reporter)
+        if edge.service:
+            self.services.add(edge.service)
+        self.source_principals.update(edge.source_principals)
+        self.target_principals.update(edge.destination_principals)
+
+    @property
+    def error_share(self) -> float:
+        return self.share(self.errors_4xx + self.errors_5xx)
+
+    @property
+    def mtls_share(self) -> float | None:
+        return rounded(self.mtls / self.secured) if self.secured else None
+
+    @property
+    def reporter(self) -> str:
+        return "source" if "source" in self.reporters else "destination"
+
+    @property
+    def responses(self) -> dict[tuple[str, str], int]:
+        """As health judges them: by protocol and code, `-` for no response; a gRPC status stands in for its code."""
+        result: dict[tuple[str, str], int] = {}
+        for (protocol, code, status, _), n in self._answers.items():
+            key = (protocol, status or _code(code))
+            result[key] = result.get(key, 0) + n
+        return result
+
+    def share(self, requests: int) -> float:
+        return requests / self.requests if self.requests else 0.0
+
+    def codes(self) -> dict[str, int]:
+        return _counted((_code(code), n) for (_, code, _, _), n in self._answers.items())
+
+    def statuses(self) -> dict[str, int]:
+        return _counted((status, n) for (_, _, status, _), n in self._answers.items() if status)
+
+    def flags(self) -> dict[str, int]:
+        return _counted((flag, n) for (_, _, _, flags), n in self._answers.items() if flags not in ("", "-") for flag in flags.split(","))
+
+    def quantiles(self) -> tuple[float | None, float | None, float | None]:
+        if not any(self.buckets):
+            return None, None, None
+        p50, p95, p99 = quantiles((0.5, 0.95, 0.99), self.buckets)
+        return rounded(p50), rounded(p95), rounded(p99)
+
+
+def _code(code: str) -> str:
+    return "-" if code in ("", "0") else code
+
+
+def _counted(pairs) -> dict[str, int]:
+    result: dict[str, int] = {}
+    for name, n in pairs:
+        result[name] = result.get(name, 0) + n
+    return dict(sorted(result.items()))
