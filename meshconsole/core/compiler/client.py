@@ -1,0 +1,77 @@
+"""Who a unit is compiled for: what of a client can make the answer differ. A thousand clients share a handful of classes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from meshconsole.core.mesh.model import Labels
+from meshconsole.core.mesh.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class ClientClass:
+    """Namespace and visibility are in the key; labels are not: those that a policy reads are noted where they are read."""
+
+    namespace: str
+    hosts: tuple[tuple[str, str], ...] | None
+    eager: bool
+    allow_any: bool
+
+    @classmethod
+    def of(cls, scope: Scope) -> "ClientClass":
+        return cls(scope.namespace, scope.hosts, scope.eager, scope.allow_any)
+
+
+class ReadLabels(dict[str, str]):
+    """Labels that tell which of them were looked at."""
+
+    def __init__(self, labels: Labels, note: Callable[[str, str | None], None]):
+        super().__init__(labels)
+        self._note = note
+
+    def get(self, key: str, default: Any = None) -> Any:
+        value = super().get(key)
+        self._note(key, value)
+        return default if value is None else value
+
+    def __getitem__(self, key: str) -> str:
+        self._note(key, super().get(key))
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self._note(str(key), super().get(str(key)))
+        return super().__contains__(key)
+
+    def _note_all(self) -> None:
+        self._note("*", repr(sorted(super().items())))
+
+    def __iter__(self) -> Iterator[str]:
+        self._note_all()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self._note_all()
+        return super().__len__()
+
+    def __eq__(self, other: object) -> bool:
+        self._note_all()
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def keys(self) -> Any:
+        self._note_all()
+        return super().keys()
+
+    def values(self) -> Any:
+        self._note_all()
+        return super().values()
+
+    def items(self) -> Any:
+        self._note_all()
+        return super().items()
+
+
+def label(labels: Labels, key: str) -> str | None:
+    """What ReadLabels noted for `key`, of other labels."""
+    return repr(sorted(labels.items())) if key == "*" else labels.get(key)

@@ -1,0 +1,142 @@
+"""The unit of one outbound cluster: `outbound|<port>|<subset>|<fqdn>` with its endpoints."""
+
+from typing import NamedTuple
+
+from meshconsole.core.envoy import clusters as render
+from meshconsole.core.envoy import defaults, tls
+from meshconsole.core.envoy.draft import ClusterDraft, Json
+from meshconsole.core.envoy.resource_set import Blob, XdsType
+from meshconsole.core.envoy.vocabulary import merged_metadata, metadata
+from meshconsole.core.envoy.wire import blob
+from meshconsole.core.mesh import peer
+from meshconsole.core.mesh.hosts import is_address
+from meshconsole.core.mesh.model import Location, Port, Protocol, Resolution, Service
+from meshconsole.core.mesh.selection import selects
+from meshconsole.core.mesh.services import port_at
+from meshconsole.core.mesh.spiffe import spiffe_id
+
+from .client import ClientClass
+from .kinds import Kinds
+from .memo import Key, Result, Tracer
+from .view import UnitView, exported
+
+
+class ClusterFacts(NamedTuple):
+    """What routes must know of a cluster."""
+
+    exists: bool
+    hash_policy: tuple[Json, ...] = ()
+
+
+def parse_name(name: str) -> tuple[int, str, str] | None:
+    """(port, subset, host) of an outbound cluster's name."""
+    parts = name.split("|")
+    if len(parts) != 4 or parts[0] != "outbound" or not parts[1].isdigit():
+        return None
+    return int(parts[1]), parts[2], parts[3]
+
+
+def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    _, client, name = key
+    assert isinstance(client, ClientClass) and isinstance(name, str)
+    if name.startswith(PASSTHROUGH):
+        return Result(ClusterFacts(True), (passthrough(name),))
+    parsed = parse_name(name)
+    view = UnitView(tracer, client)
+    if parsed is None or (service := view.reached(parsed[2])) is None or (port := service.port(parsed[0])) is None:
+        return Result(ClusterFacts(False))
+    subset = parsed[1]
+    draft = ClusterDraft(
+        name=name,
+        service=service,
+        port=port,
+        subset=subset,
+        body=defaults.cluster(name),
+        auto_mtls=view.mesh.auto_mtls and service.location is Location.MESH_INTERNAL,
+        sni=tls.sni(port.number, subset, service.host),
+    )
+    for kind in kinds.writing:
+        policies = exported(tracer.ask("concerning", kind, service.host), view.namespace)
+        if policies:
+            kind.apply(policies, draft, view)
+    if subset and not draft.subset_labels and not draft.origins:
+        # No DestinationRule defines it: it is no cluster, and a route to it answers 503 NC, as in Istio.
+        return Result(ClusterFacts(False))
+    return Result(ClusterFacts(True, tuple(draft.hash_policy)), render_cluster(draft, service, port, tracer))
+
+
+def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> tuple[Blob, ...]:
+    mesh = tracer.run.snapshot.mesh
+    targets = _targets(draft, service, port, tracer)
+    dns = service.resolution in (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
+    body = merged_metadata(
+        draft.body, metadata(service=peer.service_words(service.host, service.name, service.namespace), origins=draft.origins)
+    )
+    origins = tuple(dict.fromkeys(draft.origins))
+    assignment: tuple[Blob, ...] = ()
+    if draft.passthrough:
+        body = render.by_original_destination(body)
+    elif dns or service.resolution is Resolution.NONE:
+        if not targets and not service.endpoints:
+            targets = [render.Target(service.host, port.target_port or port.number)]
+        # NONE: without interception the name is all that is known of where the caller was going.
+        body = render.by_dns(body, targets, logical=service.resolution is not Resolution.DNS)
+    else:
+        body = render.by_eds(body)
+        assignment = (blob(XdsType.EDS, draft.name, render.load_assignment(draft.name, targets)),)
+    http2 = port.protocol.is_http2
+    body = render.with_http_options(body, draft.http_options, http2=http2)
+    if draft.tls is not None:
+        body = {**body, "transport_socket": tls.transport_socket(draft.tls)}
+    elif draft.mtls_forced or draft.auto_mtls:
+        accounts = {spiffe_id(mesh.trust_domain, e.namespace, e.service_account) for e in service.endpoints if e.service_account}
+        identities = accounts | set(service.subject_alt_names)
+        alpn = _alpn(port.protocol)
+        if draft.mtls_forced:
+            body = render.with_mesh_tls(body, identities, sni=draft.sni, alpn=alpn)
+        elif any(e.mtls for e in service.endpoints):
+            body = render.with_auto_mtls(body, identities, sni=draft.sni, alpn=alpn)
+    return (blob(XdsType.CDS, draft.name, body, origins), *assignment)
+
+
+def _alpn(protocol: Protocol) -> list[str]:
+    if protocol.is_http2:
+        return ["h2"]
+    if protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP):
+        return [tls.ALPN]
+    return ["http/1.1"]
+
+
+def _targets(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> list[render.Target]:
+    found = []
+    for endpoint in service.endpoints:
+        number = port_at(endpoint, port)
+        if number is None or not endpoint.healthy or not selects(draft.subset_labels, endpoint.labels):
+            continue
+        mtls = draft.mtls_forced or (draft.auto_mtls and endpoint.mtls)
+        if mtls and endpoint.workload and not draft.mtls_forced:
+            mtls = tracer.unit(("mtls", endpoint.namespace, endpoint.workload, number)).value
+        found.append(
+            render.Target(
+                address=endpoint.address,
+                port=number,
+                mtls=mtls,
+                peer=peer.describe(endpoint.workload, endpoint.namespace, endpoint.labels),
+                locality=endpoint.locality,
+                weight=endpoint.weight,
+            )
+        )
+    return found
+
+
+PASSTHROUGH = "PassthroughCluster|"
+
+
+def passthrough(name: str) -> Blob:
+    """A host that nobody knows, reached by DNS (ALLOW_ANY). Istio's PassthroughCluster would need the original destination, which a
+    proxy that is addressed explicitly has not."""
+    host, _, port = name.removeprefix(PASSTHROUGH).rpartition(":")
+    body = merged_metadata(defaults.cluster(name), metadata(service="PassthroughCluster;PassthroughCluster;"))
+    target = render.Target(host.strip("[]"), int(port))
+    body = render.static(body, [target]) if is_address(host) else render.by_dns(body, [target], logical=True)
+    return blob(XdsType.CDS, name, body)

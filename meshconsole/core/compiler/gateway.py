@@ -1,0 +1,229 @@
+"""The units of a gateway proxy: its listeners, and each host that it serves. Counterpart: outbound.py, where hosts come on demand."""
+
+from typing import NamedTuple
+
+from meshconsole.core.envoy import defaults, listeners, metrics, routes
+from meshconsole.core.envoy.draft import GatewayDraft, HostDraft, HttpFilter, Json, Route, ServerDraft
+from meshconsole.core.envoy.resource_set import Blob, Name, Origin, XdsType
+from meshconsole.core.envoy.wire import blob
+from meshconsole.core.mesh import hosts
+from meshconsole.core.mesh.model import Workload
+from meshconsole.core.policies.base import Phase, Policy
+
+from .client import ClientClass
+from .inbound import local_policies
+from .kinds import Kinds
+from .memo import Key, Result, Run, Tracer
+from .outbound import NEEDED
+from .view import UnitView, exported
+from .virtual_hosts import HostFacts, render
+
+ANYWHERE = "0.0.0.0"
+
+
+class GatewayFacts(NamedTuple):
+    clusters: tuple[str, ...]
+
+
+class Bound(NamedTuple):
+    """A host pattern of one server of one Gateway."""
+
+    gateway: str
+    namespaces: str
+    """Whose VirtualServices may bind: a namespace, or `*`."""
+    pattern: str
+    https_redirect: bool
+
+
+class ServedHost(NamedTuple):
+    """A virtual host of a gateway."""
+
+    host: str
+    port: int
+    bound: tuple[Bound, ...]
+
+
+class Served(NamedTuple):
+    body: Json
+    facts: HostFacts
+    origins: tuple[Origin, ...]
+
+
+def assemble(run: Run, workload: Workload) -> dict[Name, Blob]:
+    unit = run.unit(("gateway", workload.namespace, workload.name), workload.labels)
+    blobs = {(b.type, b.name): b for b in unit.blobs}
+    client = _client(workload)
+    for name in unit.value.clusters:
+        for each in run.unit(("cluster", client, name), workload.labels).blobs:
+            blobs[each.type, each.name] = each
+    return blobs
+
+
+def _client(workload: Workload) -> ClientClass:
+    return ClientClass(workload.namespace, None, False, True)
+
+
+def compile_gateway(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    _, namespace, name = key
+    workload: Workload | None = tracer.ask("workload", namespace, name)
+    if workload is None:
+        return Result(GatewayFacts(()))
+    view = UnitView(tracer, _client(workload))
+    draft = GatewayDraft(workload=workload)
+    for kind in kinds.writing:
+        everywhere = kind.phase is Phase.SERVERS  # a Gateway selects proxies of any namespace
+        policies = tracer.ask("policies", kind, None) if everywhere else local_policies(tracer, kind, workload.namespace)
+        if policies:
+            kind.apply(policies, draft, view)
+    groups: dict[tuple[str, int], list[ServerDraft]] = {}
+    for server in draft.servers:
+        groups.setdefault((server.bind or ANYWHERE, server.port), []).append(server)
+    blobs: list[Blob] = []
+    clusters: dict[str, None] = {}
+    for (bind, port), servers in sorted(groups.items()):
+        listener, configs, used = _listener(kinds, tracer, workload, draft, bind, port, servers)
+        blobs += [listener, *configs]
+        clusters.update(dict.fromkeys(used))
+    return Result(GatewayFacts(tuple(clusters)), tuple(blobs))
+
+
+def _listener(
+    kinds: Kinds, tracer: Tracer, workload: Workload, draft: GatewayDraft, bind: str, port: int, servers: list[ServerDraft]
+) -> tuple[Blob, list[Blob], list[str]]:
+    plain = [server for server in servers if server.tls is None]
+    secure = [server for server in servers if server.tls is not None]
+    chains: list[Json] = []
+    configs: list[Blob] = []
+    used: list[str] = []
+
+    def serve(name: str, these: list[ServerDraft], match: Json | None, tls_context: Json | None) -> None:
+        config, facts = _route_config(kinds, tracer, workload, name, port, these)
+        configs.append(config)
+        used.extend(facts.clusters)
+        filters = {**draft.http_filters}
+        for place in facts.filters:
+            if place in NEEDED:
+                filters.setdefault(place, [NEEDED[place]])
+        manager = listeners.http_manager(
+            f"gateway_{bind}_{port}",
+            filters=listeners.ordered(filters),
+            access_log=metrics.http_loggers(metrics.outbound_tags()),
+            rds=name,
+            # The edge of the mesh (Istio): the peer's address is the client's, and what it claims in x-forwarded-client-cert is dropped.
+            use_remote_address=True,
+            forward_client_cert_details="SANITIZE_SET",
+            set_current_client_cert_details={"subject": True, "cert": True, "dns": True, "uri": True},
+            # A client that brings a request id finds it again behind the gateway.
+            preserve_external_request_id=True,
+        )
+        network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
+        chains.append(listeners.chain(name, network, manager, match=match, tls_context=tls_context))
+
+    if plain:
+        suffix = "" if bind == ANYWHERE else f".{bind}"
+        serve(f"http.{port}{suffix}", plain, {"transport_protocol": "raw_buffer"} if secure else None, None)
+    taken: set[str] = set()
+    for server in secure:
+        names = [name for name in _server_names(server) if name not in taken]
+        if not names:
+            continue  # an older server has all its names: IST0145 says so to the user
+        taken.update(names)
+        namespace, _, gateway = server.gateway.partition("/")
+        match: Json = {"transport_protocol": "tls"}
+        if "*" not in names:
+            match["server_names"] = names
+        serve(f"https.{port}.{server.name}.{gateway}.{namespace}", [server], match, server.tls)
+    inspectors = [listeners.tls_inspector()] if secure else []
+    name = f"gateway_{bind}_{port}"
+    body = listeners.listener(name, bind, port, chains, direction="OUTBOUND", inspectors=inspectors)
+    origins = tuple(dict.fromkeys([s.origin for s in servers if s.origin] + draft.origins))
+    return blob(XdsType.LDS, name, body, origins), configs, used
+
+
+def _server_names(server: ServerDraft) -> list[str]:
+    """SNI names of a server, `*` for any."""
+    written = server.sni or tuple(host.rpartition("/")[2] for host in server.hosts) or ("*",)
+    return ["*"] if "*" in written else sorted(dict.fromkeys(written))
+
+
+def _route_config(
+    kinds: Kinds, tracer: Tracer, workload: Workload, name: str, port: int, servers: list[ServerDraft]
+) -> tuple[Blob, HostFacts]:
+    bodies: list[Json] = []
+    clusters: dict[str, None] = {}
+    filters: set[HttpFilter] = set()
+    origins: dict[Origin, None] = {}
+    for served in _served_hosts(kinds, tracer, port, servers):
+        found: Served | None = tracer.unit(("gateway-host", _client(workload), served)).value
+        if found is not None:
+            bodies.append(found.body)
+            clusters.update(dict.fromkeys(found.facts.clusters))
+            filters |= found.facts.filters
+            origins.update(dict.fromkeys(found.origins))
+    if not bodies:
+        # Nothing is bound: every request is answered 404, as in Istio.
+        bodies.append({"name": f"blackhole:{port}", "domains": ["*"]})
+    config = routes.route_config(name, bodies, defaults.MAX_DIRECT_RESPONSE_BYTES)
+    config["ignore_port_in_host_matching"] = True
+    return blob(XdsType.RDS, name, config, tuple(origins)), HostFacts(tuple(clusters), frozenset(filters))
+
+
+def _served_hosts(kinds: Kinds, tracer: Tracer, port: int, servers: list[ServerDraft]) -> list[ServedHost]:
+    """Every host that a server takes and a VirtualService speaks of: the narrower one of the two patterns."""
+    found: dict[str, dict[Bound, None]] = {}
+    spoken = [host for kind in kinds.of(Phase.ROUTES) for host in tracer.ask("concerned", kind)]
+    for server in servers:
+        own_namespace = server.gateway.partition("/")[0]
+        for written in server.hosts:
+            namespace, slash, pattern = written.rpartition("/")
+            bound = Bound(
+                server.gateway, (own_namespace if namespace == "." else namespace) if slash else "*", pattern.lower(), server.https_redirect
+            )
+            for host in spoken:
+                both = hosts.narrower(bound.pattern, host)
+                if both is not None:
+                    found.setdefault(both, {})[bound] = None
+            if server.https_redirect:
+                found.setdefault(bound.pattern, {})[bound] = None
+    return [ServedHost(host, port, tuple(found[host])) for host in sorted(found)]
+
+
+def compile_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    """Value: Served, or None where no VirtualService is bound."""
+    _, client, served = key
+    assert isinstance(client, ClientClass) and isinstance(served, ServedHost)
+    view = UnitView(tracer, client)
+    all_routes: list[Route] = []
+    origins: dict[Origin, None] = {}
+    service = view.exactly(served.host)
+    for gateway in dict.fromkeys(bound.gateway for bound in served.bound):
+        draft = HostDraft(
+            host=served.host, port=served.port, domains=(served.host,), service=service, gateway=gateway, client_labels=view.labels
+        )
+        mine = [bound for bound in served.bound if bound.gateway == gateway]
+        for kind in kinds.writing:
+            policies = exported(tracer.ask("concerning", kind, served.host), view.namespace)
+            if kind.phase is Phase.ROUTES:
+                policies = [p for p in policies if _may_bind(p, served.host, mine, view)]
+            if policies:
+                kind.apply(policies, draft, view)
+        all_routes += [route for route in draft.routes if route not in all_routes]
+        origins.update(dict.fromkeys(draft.origins))
+    redirect = any(bound.https_redirect for bound in served.bound)
+    if not all_routes and not redirect:
+        return Result(None)
+    whole = HostDraft(host=served.host, port=served.port, domains=(served.host,), service=service, routes=all_routes, origins=list(origins))
+    facts, body = render(whole, service, tracer, client, f"{served.host}:{served.port}", require_tls=redirect)
+    return Result(Served(body, facts, tuple(origins)))
+
+
+def _may_bind(policy: Policy, host: str, bound: list[Bound], view: UnitView) -> bool:
+    """Does the policy speak of just this host under one of these servers, from a namespace that the server admits? A wildcard's
+    routes are its own virtual host's, not those of each host that has one."""
+    spoken = policy.concerns(view.mesh)
+    for each in bound:
+        if each.namespaces not in ("*", policy.metadata.namespace):
+            continue
+        if spoken is None or any(hosts.narrower(each.pattern, name) == host for name in spoken):
+            return True
+    return False

@@ -1,0 +1,155 @@
+"""The unit of one port of a workload, as its callers see it: a listener before the application, and the cluster behind it."""
+
+from meshconsole.core.envoy import clusters as render
+from meshconsole.core.envoy import defaults, listeners, metrics, tls
+from meshconsole.core.envoy.draft import InboundDraft, Json, MtlsMode
+from meshconsole.core.envoy.resource_set import Blob, XdsType
+from meshconsole.core.envoy.vocabulary import metadata
+from meshconsole.core.envoy.wire import blob
+from meshconsole.core.mesh import hosts, peer
+from meshconsole.core.mesh.model import Protocol, Workload, WorkloadPort
+from meshconsole.core.mesh.services import declared_protocol
+from meshconsole.core.policies.base import Phase
+
+from .client import ClientClass
+from .kinds import Kinds
+from .memo import Key, Result, Tracer
+from .view import UnitView
+
+
+def _draft(kinds: Kinds, tracer: Tracer, workload: Workload, port: WorkloadPort, *phases: Phase) -> InboundDraft:
+    view = UnitView(tracer, ClientClass(workload.namespace, None, False, True))
+    draft = InboundDraft(workload=workload, port=port)
+    for kind in kinds.of(*phases) if phases else kinds.writing:
+        policies = local_policies(tracer, kind, workload.namespace)
+        if policies:
+            kind.apply(policies, draft, view)
+    return draft
+
+
+def local_policies(tracer: Tracer, kind: type, namespace: str) -> tuple:
+    """What can hold for a workload: policies of its namespace and of the root namespace, oldest first."""
+    root = tracer.run.snapshot.mesh.root_namespace
+    own = tracer.ask("policies", kind, namespace)
+    mesh_wide = tracer.ask("policies", kind, root) if root != namespace else ()
+    return tuple(sorted((*own, *mesh_wide), key=lambda p: p.age)) if own and mesh_wide else own or mesh_wide
+
+
+def compile_mtls(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    """Value: does that port of that workload take mutual TLS? Its clients' endpoints say so (auto mTLS)."""
+    _, namespace, name, number = key
+    workload: Workload | None = tracer.ask("workload", namespace, name)
+    port = next((p for p in workload.ports if p.number == number), None) if workload else None
+    if workload is None or port is None:
+        return Result(True)
+    return Result(_draft(kinds, tracer, workload, port, Phase.IDENTITY).mtls is not MtlsMode.DISABLE)
+
+
+def compile_inbound(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    _, namespace, name, number = key
+    workload: Workload | None = tracer.ask("workload", namespace, name)
+    port = next((p for p in workload.ports if p.number == number), None) if workload else None
+    if workload is None or port is None:
+        return Result(None)
+    draft = _draft(kinds, tracer, workload, port)
+    return Result(None, (_listener(draft, workload, port, tracer), _cluster(draft, workload, port, tracer)))
+
+
+def cluster_name(number: int) -> str:
+    return f"inbound|{number}||"
+
+
+def _protocol(port: WorkloadPort) -> Protocol:
+    return port.protocol or declared_protocol(port.name, port.number)
+
+
+def _cluster(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer) -> Blob:
+    name = cluster_name(port.number)
+    body: Json = {
+        "name": name,
+        "connect_timeout": defaults.CONNECT_TIMEOUT,
+        "circuit_breakers": {"thresholds": [defaults.thresholds()]},
+        **metadata(service=_service_words(workload, tracer)),
+    }
+    body = render.static(body, [render.Target(port.app_address, port.app_port or port.number)])
+    protocol = _protocol(port)
+    # Where nothing is declared, the application is spoken to as its client spoke to us.
+    as_spoken: Json = {"use_downstream_protocol_config": {"http_protocol_options": {}, "http2_protocol_options": {}}}
+    body = render.with_http_options(body, as_spoken if protocol is Protocol.UNKNOWN else {}, http2=protocol.is_http2)
+    return blob(XdsType.CDS, name, body)
+
+
+def _service_words(workload: Workload, tracer: Tracer) -> str:
+    if not workload.services:
+        return ""
+    name = workload.services[0]
+    domain = tracer.run.snapshot.mesh.domain
+    return peer.service_words(hosts.service_host(name, workload.namespace, domain), name, workload.namespace)
+
+
+def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer) -> Blob:
+    mesh, protocol = tracer.run.snapshot.mesh, _protocol(port)
+    tags = metrics.inbound_tags(_service_words(workload, tracer))
+    http = _http(draft, port, protocol, tags)
+    tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), metrics.tcp_loggers(tags))
+    http_network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
+    sniffed = protocol is Protocol.UNKNOWN
+    as_http = protocol.is_http
+    chains: list[Json] = []
+    if draft.mtls is not MtlsMode.DISABLE:
+        context = tls.mesh_server(mesh.trust_domain, *_server_alpn(protocol))
+        match: Json = {"transport_protocol": "tls"}
+        if protocol in (Protocol.TLS, Protocol.HTTPS) and draft.mtls is MtlsMode.PERMISSIVE:
+            # The application's own TLS must pass: only what a mesh client offers is ours to terminate.
+            match["application_protocols"] = [tls.ALPN]
+        if sniffed:
+            http_match = {**match, "application_protocols": ["http/1.1", "h2"]}
+            chains.append(listeners.chain("mtls-http", http_network, http, match=http_match, tls_context=context))
+        chains.append(
+            listeners.chain(
+                "mtls", http_network if as_http else draft.network_filters, http if as_http else tcp, match=match, tls_context=context
+            )
+        )
+    if draft.mtls is not MtlsMode.STRICT:
+        plain: Json = {} if draft.mtls is MtlsMode.DISABLE else {"transport_protocol": "raw_buffer"}
+        if protocol in (Protocol.TLS, Protocol.HTTPS):
+            plain = {}
+        if sniffed:
+            http_plain = {**plain, "application_protocols": ["http/1.1", "http/1.0", "h2c"]}
+            chains.append(listeners.chain("plaintext-http", http_network, http, match=http_plain))
+        chains.append(
+            listeners.chain("plaintext", http_network if as_http else draft.network_filters, http if as_http else tcp, match=plain)
+        )
+    inspectors = [] if draft.mtls is MtlsMode.DISABLE else [listeners.tls_inspector()]
+    if sniffed:
+        inspectors.append(listeners.http_inspector())
+    body = listeners.listener(f"inbound|{port.number}", workload.address, port.number, chains, direction="INBOUND", inspectors=inspectors)
+    body.update(metadata(origins=draft.origins))
+    return blob(XdsType.LDS, f"inbound|{port.number}", body, tuple(dict.fromkeys(draft.origins)))
+
+
+def _server_alpn(protocol: Protocol) -> tuple[list[str], ...]:
+    return ([tls.ALPN],) if protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP) else ()
+
+
+def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, tags: metrics.Tags) -> Json:
+    name = cluster_name(port.number)
+    action: Json = {"cluster": name, "timeout": "0s", "max_grpc_timeout": "0s"}
+    if protocol not in (Protocol.GRPC, Protocol.GRPC_WEB):
+        # Istio: a request that the application's closed connection never took is tried again, not on gRPC ports.
+        action["retry_policy"] = {"retry_on": "reset-before-request", "num_retries": 2}
+    route: Json = {"name": "default", "match": {"prefix": "/"}, "route": action}
+    config: Json = {
+        "name": name,
+        "virtual_hosts": [{"name": f"inbound|http|{port.number}", "domains": ["*"], "routes": [route]}],
+        "validate_clusters": False,
+    }
+    return listeners.http_manager(
+        f"inbound_0.0.0.0_{port.number}",
+        filters=listeners.ordered(draft.http_filters),
+        access_log=metrics.http_loggers(tags),
+        route_config=config,
+        # Istio: the peer's identity is appended for the application; what a plaintext caller claims is dropped.
+        forward_client_cert_details="APPEND_FORWARD",
+        set_current_client_cert_details={"subject": True, "dns": True, "uri": True},
+    )

@@ -1,0 +1,151 @@
+"""
+Units remembered by the content of what they read (constructive traces).
+
+A unit is a pure function of the answers to the questions that it asked. It is stored with them; under a later snapshot the
+same questions are asked again, and where every answer is the same its blobs are used again, the same objects. Nothing is
+declared by hand: what a unit depends on is what it read.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple
+
+from meshconsole.core.envoy.resource_set import Blob, Name
+from meshconsole.core.mesh.model import Labels
+from meshconsole.core.mesh.snapshot import Question, Snapshot
+
+from .client import label
+
+Key = tuple[Hashable, ...]
+MAX_VARIANTS = 64
+"""Of one key, for clients whose labels differ."""
+
+
+class Unit:
+    """What was compiled for a key: its value, its blobs, and everything that it read."""
+
+    __slots__ = ("blobs", "key", "labels", "questions", "reads", "seen", "token", "value")
+
+    def __init__(self, key: Key, value: Any, blobs: tuple[Blob, ...], tracer: "Tracer"):
+        self.key = key
+        self.value = value
+        self.blobs = blobs
+        self.reads = tracer.reads
+        """Its own reads, and (`("unit", key)`, value) of each unit that it used."""
+        self.questions = frozenset(tracer.questions)
+        """Questions to the snapshot, those of the units that it used included."""
+        self.labels = tracer.seen_labels
+        """Labels of the client that were read, and what they were; those of the units that it used included."""
+        self.token: object = None
+        """The snapshot that it was last found valid for."""
+        self.seen = 0
+
+
+class Result(NamedTuple):
+    value: Any
+    blobs: tuple[Blob, ...] = ()
+
+
+class Tracer:
+    """What a unit asks through while it is computed."""
+
+    def __init__(self, run: "Run", labels: Labels):
+        self.run = run
+        self.labels = labels
+        self.reads: dict[Question, Any] = {}
+        self.questions: set[Question] = set()
+        self.seen_labels: dict[str, str | None] = {}
+
+    def ask(self, *question: Hashable) -> Any:
+        if question in self.reads:
+            return self.reads[question]
+        answer = self.reads[question] = self.run.snapshot.ask(question)
+        self.questions.add(question)
+        return answer
+
+    def note_label(self, key: str, value: str | None) -> None:
+        self.seen_labels[key] = value
+
+    def unit(self, key: Key) -> Unit:
+        """Another unit, of the same client; this one depends on its value only."""
+        unit = self.run.unit(key, self.labels)
+        self.reads["unit", key] = unit.value
+        self.questions |= unit.questions
+        self.seen_labels.update(unit.labels)
+        return unit
+
+
+Compute = Callable[[Tracer, Key], Result]
+
+
+class Memo:
+    """All units of one process."""
+
+    def __init__(self, compute: Compute):
+        self.compute = compute
+        self.units: dict[Key, list[Unit]] = {}
+        self.blobs: dict[tuple[Name, str], Blob] = {}
+        self.turn = 0
+        self.computed = 0
+        """How many units were compiled and not found: for tests and benchmarks."""
+        self._limit = 4096
+
+    def intern(self, blobs: Iterable[Blob]) -> tuple[Blob, ...]:
+        """Equal content is the same object, whichever unit it came from."""
+        return tuple(self.blobs.setdefault(((b.type, b.name), b.version), b) for b in blobs)
+
+    def forget_unused(self) -> None:
+        """Keep what the last turns used; called once per snapshot."""
+        self.turn += 1
+        if sum(map(len, self.units.values())) <= self._limit and len(self.blobs) <= 2 * self._limit:
+            return
+        oldest = self.turn - 8
+        kept = {key: [u for u in units if u.seen >= oldest] for key, units in self.units.items()}
+        self.units = {key: units for key, units in kept.items() if units}
+        self.blobs = {((b.type, b.name), b.version): b for units in self.units.values() for u in units for b in u.blobs}
+        self._limit = max(4096, 2 * sum(map(len, self.units.values())), len(self.blobs))
+
+
+class Run:
+    """The memo under one snapshot."""
+
+    def __init__(self, memo: Memo, snapshot: Snapshot):
+        self.memo = memo
+        self.snapshot = snapshot
+
+    def unit(self, key: Key, labels: Labels) -> Unit:
+        variants = self.memo.units.setdefault(key, [])
+        for unit in variants:
+            if self._holds(unit, labels):
+                unit.token, unit.seen = self.snapshot.token, self.memo.turn
+                return unit
+        tracer = Tracer(self, labels)
+        result = self.memo.compute(tracer, key)
+        self.memo.computed += 1
+        unit = Unit(key, result.value, self.memo.intern(result.blobs), tracer)
+        unit.token, unit.seen = self.snapshot.token, self.memo.turn
+        variants[:] = [u for u in variants if u.token is self.snapshot.token or not self._outdated(u)][: MAX_VARIANTS - 1] + [unit]
+        return unit
+
+    def _holds(self, unit: Unit, labels: Labels) -> bool:
+        if any(label(labels, key) != value for key, value in unit.labels.items()):
+            return False
+        snapshot = self.snapshot
+        if unit.token is snapshot.token:
+            return True
+        if unit.token is snapshot.parent and snapshot.dirty is not None and snapshot.dirty.isdisjoint(unit.questions):
+            return True
+        for question, answer in unit.reads.items():
+            now = self.unit(question[1], labels).value if question[0] == "unit" else snapshot.ask(question)  # type: ignore[arg-type]
+            if now is not answer and now != answer:
+                return False
+        return True
+
+    def _outdated(self, unit: Unit) -> bool:
+        """A variant that the snapshot, not the client's labels, has overtaken."""
+        for question, answer in unit.reads.items():
+            if question[0] == "unit":
+                continue
+            now = self.snapshot.ask(question)
+            if now is not answer and now != answer:
+                return True
+        return False

@@ -1,0 +1,100 @@
+"""Everything that one class of clients calls: virtual hosts that were asked for (or are eager), their clusters and endpoints."""
+
+from meshconsole.core.envoy import defaults, listeners, metrics, routes
+from meshconsole.core.envoy.draft import HttpFilter, Json
+from meshconsole.core.envoy.resource_set import Blob, Name, XdsType
+from meshconsole.core.envoy.wire import blob
+from meshconsole.core.mesh import hosts
+from meshconsole.core.mesh.model import Labels, Protocol, Service
+
+from .client import ClientClass
+from .clusters import PASSTHROUGH, parse_name
+from .demand import Demand
+from .memo import Key, Result, Run, Tracer, Unit
+from .resolve import Canonical
+from .view import UnitView
+
+ROUTES = "outbound"
+
+NEEDED: dict[HttpFilter, Json] = {HttpFilter.FAULT: listeners.fault(), HttpFilter.CORS: listeners.cors()}
+"""What a route can configure, and the listener then must have."""
+
+
+def compile_listener(tracer: Tracer, key: Key) -> Result:
+    """The one outbound listener and its route configuration."""
+    _, address, port, needed = key
+    assert isinstance(address, str) and isinstance(port, int) and isinstance(needed, frozenset)
+    filters = {HttpFilter.ON_DEMAND: [listeners.on_demand()], **{place: [NEEDED[place]] for place in needed if place in NEEDED}}
+    manager = listeners.http_manager(
+        f"outbound_{address}_{port}",
+        filters=listeners.ordered(filters),
+        access_log=metrics.http_loggers(metrics.outbound_tags()),
+        rds=ROUTES,
+    )
+    body = listeners.listener(ROUTES, address, port, [listeners.chain(ROUTES, {}, manager)], direction="OUTBOUND")
+    config = routes.on_demand_config(ROUTES, defaults.MAX_DIRECT_RESPONSE_BYTES)
+    return Result(None, (blob(XdsType.LDS, ROUTES, body), blob(XdsType.RDS, ROUTES, config)))
+
+
+def compile_eager(tracer: Tracer, key: Key) -> Result:
+    """Value: the virtual hosts that a class of clients gets unasked."""
+    _, client = key
+    assert isinstance(client, ClientClass)
+    view = UnitView(tracer, client)
+    found = []
+    for _, host in dict.fromkeys(tracer.ask("hosts")):
+        service = None if hosts.is_wildcard(host) else view.exactly(host)
+        if service is not None:
+            found += [Canonical(host, number) for number in http_ports(service)]
+    return Result(tuple(dict.fromkeys(found)))
+
+
+def http_ports(service: Service) -> list[int]:
+    return [port.number for port in service.ports if port.protocol.is_http or port.protocol is Protocol.UNKNOWN]
+
+
+class OutboundSet:
+    """One class's outbound resources under one demand, put together from units; shared by every proxy of the class."""
+
+    def __init__(self) -> None:
+        self.units: dict[Key, Unit] = {}
+        self.aliases: dict[str, str] = {}
+        self.blobs: dict[Name, Blob] = {}
+        self.filters: frozenset[HttpFilter] = frozenset()
+        self.token: object = None
+
+
+def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> OutboundSet:
+    result = OutboundSet()
+    result.token = run.snapshot.token
+
+    def take(key: Key) -> Unit:
+        unit = result.units.get(key)
+        if unit is None:
+            unit = result.units[key] = run.unit(key, labels)
+            for each in unit.blobs:
+                result.blobs[each.type, each.name] = each
+        return unit
+
+    wanted: dict[Canonical, None] = dict.fromkeys(take(("eager", client)).value) if client.eager else {}
+    for authority in sorted(demand.hosts):
+        canonical = take(("resolve", client, authority)).value
+        result.aliases[authority] = canonical.name if canonical is not None else ""
+        if canonical is not None:
+            wanted[canonical] = None
+    take(("placeholder",))
+    clusters: dict[str, None] = {}
+    filters: set[HttpFilter] = set()
+    for canonical in wanted:
+        facts = take(("host", client, canonical)).value
+        clusters.update(dict.fromkeys(facts.clusters))
+        filters |= facts.filters
+    clusters.update(dict.fromkeys(sorted(filter(_is_cluster, demand.clusters))))
+    for name in clusters:
+        take(("cluster", client, name))
+    result.filters = frozenset(filters)
+    return result
+
+
+def _is_cluster(name: str) -> bool:
+    return parse_name(name) is not None or (name.startswith(PASSTHROUGH) and name.rpartition(":")[2].isdigit())

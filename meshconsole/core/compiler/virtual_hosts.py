@@ -1,0 +1,101 @@
+"""The unit of one virtual host: one host and port as one class of clients sees it, or as one gateway serves it."""
+
+from typing import NamedTuple
+
+from meshconsole.core.envoy import defaults, routes
+from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json, Route, RouteDestination
+from meshconsole.core.envoy.resource_set import XdsType
+from meshconsole.core.envoy.wire import blob
+from meshconsole.core.mesh import hosts, peer
+from meshconsole.core.mesh.model import Service
+
+from . import resolve
+from .client import ClientClass
+from .clusters import PASSTHROUGH
+from .kinds import Kinds
+from .memo import Key, Result, Tracer
+from .view import UnitView, exported
+
+
+class HostFacts(NamedTuple):
+    """What the rest of the configuration must know of a virtual host."""
+
+    clusters: tuple[str, ...]
+    filters: frozenset[HttpFilter] = frozenset()
+    """HTTP filters that its routes configure: the listener must have them."""
+
+
+def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    _, client, canonical = key
+    assert isinstance(client, ClientClass) and isinstance(canonical, resolve.Canonical)
+    view = UnitView(tracer, client)
+    if not canonical.known:
+        return _unknown(client, canonical)
+    service = view.reached(canonical.host)
+    draft = HostDraft(
+        host=canonical.host,
+        port=canonical.port,
+        domains=resolve.domains(view, service, canonical.host, canonical.port),
+        service=service,
+        client_labels=view.labels,
+    )
+    if service is not None:
+        draft.routes = [default_route(view, service, canonical.port)]
+    write(kinds, tracer, view, draft)
+    if not draft.routes:
+        return _unknown(client, canonical)
+    facts, body = render(draft, service, tracer, client, canonical.name)
+    return Result(facts, (blob(XdsType.VHDS, canonical.name, body, tuple(draft.origins)),))
+
+
+def write(kinds: Kinds, tracer: Tracer, view: UnitView, draft: HostDraft) -> None:
+    for kind in kinds.writing:
+        policies = exported(tracer.ask("concerning", kind, draft.host), view.namespace)
+        if policies:
+            kind.apply(policies, draft, view)
+
+
+def default_route(view: UnitView, service: Service, port: int) -> Route:
+    return Route(
+        name="default",
+        match={"prefix": "/"},
+        destinations=[RouteDestination(f"outbound|{port}||{service.host}")],
+        action=defaults.route_action(),
+    )
+
+
+def render(
+    draft: HostDraft, service: Service | None, tracer: Tracer, client: ClientClass, name: str, *, require_tls: bool = False
+) -> tuple[HostFacts, Json]:
+    def hash_policy(cluster: str) -> tuple[Json, ...]:
+        return tracer.unit(("cluster", client, cluster)).value.hash_policy
+
+    words = peer.service_words(service.host, service.name, service.namespace) if service else peer.service_words(draft.host, draft.host, "")
+    rendered = [routes.route(each, hash_policy) for each in draft.routes]
+    origins = tuple(dict.fromkeys(draft.origins))
+    body = routes.virtual_host(name, draft.domains, rendered, service=words, origins=origins, require_tls=require_tls)
+    filters = frozenset(place for each in draft.routes for place in each.filters)
+    return HostFacts(tuple(routes.clusters_of(draft.routes)), filters), body
+
+
+def _unknown(client: ClientClass, canonical: resolve.Canonical) -> Result:
+    """A host that nobody declared: reached through DNS (ALLOW_ANY), or refused (REGISTRY_ONLY)."""
+    authority = f"{canonical.host}:{canonical.port}"
+    domains = [authority] + ([canonical.host] if canonical.port == 80 else [])
+    if client.allow_any and not hosts.is_wildcard(canonical.host):
+        cluster = PASSTHROUGH + authority
+        route: Json = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, "timeout": "0s"}}
+        facts = HostFacts((cluster,))
+        words = "PassthroughCluster;PassthroughCluster;"
+    else:
+        route = {"match": {"prefix": "/"}, "name": "block_all", "direct_response": {"status": 502}}
+        facts = HostFacts(())
+        words = "BlackHoleCluster;BlackHoleCluster;"
+    body = routes.virtual_host(canonical.name, domains, [route], service=words)
+    return Result(facts, (blob(XdsType.VHDS, canonical.name, body),))
+
+
+def placeholder() -> Result:
+    """VHDS's first response must hold a virtual host, or the listener never warms."""
+    name = "outbound/init.invalid"
+    return Result(HostFacts(()), (blob(XdsType.VHDS, name, {"name": name, "domains": ["init.invalid"]}),))

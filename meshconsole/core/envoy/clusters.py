@@ -1,0 +1,100 @@
+"""Clusters and endpoints: from ClusterDraft's fields to v3 Cluster and ClusterLoadAssignment."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from . import tls
+from .draft import Json
+from .vocabulary import HTTP_OPTIONS, HTTP_OPTIONS_KEY, NAMESPACE, ads, socket_address
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One endpoint at the port of one cluster, ready to render."""
+
+    address: str
+    port: int
+    mtls: bool = False
+    peer: str = ""
+    """`workload;namespace;app;version;canonical service;canonical revision`."""
+    locality: str = ""
+    weight: int = 1
+
+
+def load_assignment(name: str, targets: Iterable[Target]) -> Json:
+    """Grouped by locality, in a fixed order: the same endpoints in another order are the same bytes."""
+    ordered = sorted(targets, key=lambda t: (t.locality, t.address, t.port, t.peer))
+    groups = []
+    for locality, members in groupby(ordered, key=lambda t: t.locality):
+        endpoints = [_endpoint(t) for t in members]
+        group: Json = {"lb_endpoints": endpoints, "load_balancing_weight": sum(e["load_balancing_weight"] for e in endpoints)}
+        if locality:
+            region, _, rest = locality.partition("/")
+            zone, _, sub_zone = rest.partition("/")
+            parts = {"region": region, "zone": zone, "sub_zone": sub_zone}
+            group["locality"] = {key: value for key, value in parts.items() if value}
+        groups.append(group)
+    return {"cluster_name": name, "endpoints": groups} if groups else {"cluster_name": name}
+
+
+def _endpoint(target: Target) -> Json:
+    body: Json = {
+        "endpoint": {"address": socket_address(target.address, target.port)},
+        "load_balancing_weight": max(target.weight, 1),
+    }
+    fields: Json = {}
+    if target.mtls:
+        fields["envoy.transport_socket_match"] = {"tlsMode": "istio"}
+    if target.peer:
+        fields[NAMESPACE] = {"peer": target.peer}
+    if fields:
+        body["metadata"] = {"filter_metadata": fields}
+    return body
+
+
+def by_eds(body: Json) -> Json:
+    return {**body, "type": "EDS", "eds_cluster_config": {"service_name": body["name"], "eds_config": ads()}}
+
+
+def by_dns(body: Json, targets: Sequence[Target], *, logical: bool) -> Json:
+    """Envoy resolves. LOGICAL_DNS takes exactly one endpoint."""
+    assignment = load_assignment(body["name"], targets[:1] if logical else targets)
+    return {
+        **body,
+        "type": "LOGICAL_DNS" if logical else "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "dns_refresh_rate": "60s",
+        "respect_dns_ttl": True,
+        "load_assignment": assignment,
+    }
+
+
+def by_original_destination(body: Json) -> Json:
+    """Forward to where the caller was going; Envoy insists on this load balancer."""
+    return {**body, "type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED"}
+
+
+def static(body: Json, targets: Sequence[Target]) -> Json:
+    return {**body, "type": "STATIC", "load_assignment": load_assignment(body["name"], targets)}
+
+
+def with_http_options(body: Json, options: Json, *, http2: bool) -> Json:
+    """HttpProtocolOptions where there is something to say; one protocol choice is a must then."""
+    choices = ("explicit_http_config", "use_downstream_protocol_config", "auto_config")
+    if not options and not http2:
+        return body
+    options = dict(options)
+    if not any(choice in options for choice in choices):
+        options["explicit_http_config"] = {"http2_protocol_options": {}} if http2 else {"http_protocol_options": {}}
+    extensions = {**body.get("typed_extension_protocol_options", {}), HTTP_OPTIONS_KEY: {"@type": HTTP_OPTIONS, **options}}
+    return {**body, "typed_extension_protocol_options": extensions}
+
+
+def with_auto_mtls(body: Json, identities: Iterable[str], *, sni: str, alpn: Sequence[str]) -> Json:
+    return {**body, "transport_socket_matches": tls.by_endpoint(tls.mesh_client(identities, sni, alpn))}
+
+
+def with_mesh_tls(body: Json, identities: Iterable[str], *, sni: str, alpn: Sequence[str]) -> Json:
+    """ISTIO_MUTUAL: mesh TLS to every endpoint."""
+    return {**body, "transport_socket": tls.transport_socket(tls.mesh_client(identities, sni, alpn))}

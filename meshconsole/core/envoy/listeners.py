@@ -1,0 +1,124 @@
+"""Listeners, their filter chains and HTTP connection managers. Counterpart: routes.py, to which they refer."""
+
+from collections.abc import Mapping, Sequence
+
+from . import tls
+from .draft import HttpFilter, Json, NetworkFilter
+from .vocabulary import ENVOY, HCM, TCP_PROXY, ads, socket_address, typed
+
+HTTP = ENVOY + "extensions.filters.http."
+
+
+def router() -> Json:
+    return {"name": "envoy.filters.http.router", "typed_config": {"@type": HTTP + "router.v3.Router"}}
+
+
+def on_demand() -> Json:
+    """Waits for a virtual host (VHDS) or a cluster (ODCDS, the net under clusters that still warm) that is not there yet."""
+    config = {"@type": HTTP + "on_demand.v3.OnDemand", "odcds": {"source": ads(), "timeout": "5s"}}
+    return {"name": "envoy.filters.http.on_demand", "typed_config": config}
+
+
+def fault() -> Json:
+    return {"name": "envoy.filters.http.fault", "typed_config": {"@type": HTTP + "fault.v3.HTTPFault"}}
+
+
+def cors() -> Json:
+    return {"name": "envoy.filters.http.cors", "typed_config": {"@type": HTTP + "cors.v3.Cors"}}
+
+
+def ordered(filters: Mapping[HttpFilter, Sequence[Json]]) -> list[Json]:
+    """HTTP filters by the order of the enum, the router last."""
+    return [each for place in sorted(filters) for each in filters[place]] + ([] if HttpFilter.ROUTER in filters else [router()])
+
+
+def http_manager(
+    stat_prefix: str,
+    *,
+    filters: Sequence[Json],
+    access_log: Sequence[Json],
+    route_config: Json | None = None,
+    rds: str = "",
+    **options: object,
+) -> Json:
+    """
+    Istio's connection manager (buildHTTPConnectionManager): paths are normalised (BASE), the server's own `server` header is
+    kept, streams have no idle timeout of their own.
+    """
+    config: Json = {
+        "@type": HCM,
+        "stat_prefix": stat_prefix,
+        "codec_type": "AUTO",
+        "http_filters": list(filters),
+        "access_log": list(access_log),
+        "normalize_path": True,
+        "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
+        "server_header_transformation": "PASS_THROUGH",
+        "stream_idle_timeout": "0s",
+        "use_remote_address": False,
+        # WebSockets are HTTP/1.1's upgrade: Istio lets them through everywhere.
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        **options,
+    }
+    if route_config is not None:
+        config["route_config"] = route_config
+    else:
+        config["rds"] = {"route_config_name": rds, "config_source": {**ads(), "initial_fetch_timeout": "0s"}}
+    return {"name": "envoy.filters.network.http_connection_manager", "typed_config": config}
+
+
+def tcp_proxy(stat_prefix: str, cluster: str, access_log: Sequence[Json], **options: object) -> Json:
+    config = {"@type": TCP_PROXY, "stat_prefix": stat_prefix, "cluster": cluster, "access_log": list(access_log), **options}
+    return {"name": "envoy.filters.network.tcp_proxy", "typed_config": config}
+
+
+def chain(
+    name: str,
+    network: Mapping[NetworkFilter, Sequence[Json]],
+    terminal: Json,
+    *,
+    match: Json | None = None,
+    tls_context: Json | None = None,
+) -> Json:
+    body: Json = {"name": name, "filters": [each for place in sorted(network) for each in network[place]] + [terminal]}
+    if match:
+        body["filter_chain_match"] = match
+    if tls_context is not None:
+        body["transport_socket"] = tls.transport_socket(tls_context)
+        body["transport_socket_connect_timeout"] = "15s"
+    return body
+
+
+def tls_inspector() -> Json:
+    return typed("envoy.filters.listener.tls_inspector", "extensions.filters.listener.tls_inspector.v3.TlsInspector")
+
+
+def http_inspector() -> Json:
+    return typed("envoy.filters.listener.http_inspector", "extensions.filters.listener.http_inspector.v3.HttpInspector")
+
+
+def listener(
+    name: str,
+    address: str,
+    port: int,
+    chains: Sequence[Json],
+    *,
+    direction: str,
+    inspectors: Sequence[Json] = (),
+    extra: Json | None = None,
+) -> Json:
+    body: Json = {
+        "name": name,
+        "address": socket_address(address, port),
+        "filter_chains": list(chains),
+        "traffic_direction": direction,
+        # Without reuse_port one worker's queue takes a whole burst; Envoy's default on Linux is on: said for determinism.
+        "enable_reuse_port": True,
+        **(extra or {}),
+    }
+    if inspectors:
+        body["listener_filters"] = list(inspectors)
+        # An inspector that hears nothing must not close the connection: server-first protocols wait for the server (Istio: 0 s).
+        body["listener_filters_timeout"] = "0s"
+        body["continue_on_listener_filters_timeout"] = True
+    return body

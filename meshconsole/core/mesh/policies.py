@@ -1,0 +1,114 @@
+"""The index of policies: by kind, by namespace, by the hosts that they speak of. Changed by copying what changes."""
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any, Protocol
+
+from . import hosts
+from .model import MeshConfig, Service
+from .selection import oldest_first
+
+
+class Rule(Protocol):
+    """What the mesh needs to know of a policy (core.policies.base.Policy is one)."""
+
+    metadata: Any
+
+    @property
+    def age(self) -> tuple[str, str, str]: ...
+    def services(self, mesh: MeshConfig) -> Iterator[Service]: ...
+    def concerns(self, mesh: MeshConfig) -> tuple[str, ...] | None: ...
+
+
+Rules = tuple[Rule, ...]
+ANY = "*"
+
+
+class PolicyIndex:
+    def __init__(
+        self,
+        by_place: dict[tuple[type, str | None], Rules],
+        by_host: dict[tuple[type, str], Rules],
+        wild: dict[type, frozenset[str]],
+        services: dict[int, tuple[Service, ...]],
+    ):
+        self._by_place = by_place
+        self._by_host = by_host
+        self._wild = wild
+        """Per kind, the wildcard patterns in `by_host`: what an exact host must be matched with besides itself."""
+        self.services = services
+        """id of a policy -> the services that it declares; the same dict while none changed."""
+        self._concerning: dict[tuple[type, str], Rules] = {}
+        self._concerned: dict[type, tuple[str, ...]] = {}
+
+    @classmethod
+    def of(cls, policies: Iterable[Rule], mesh: MeshConfig) -> "PolicyIndex":
+        empty = cls({}, {}, {}, {})
+        return empty.changed((), tuple(policies), mesh, set())[0]
+
+    def changed(
+        self, gone: Sequence[Rule], new: Sequence[Rule], mesh: MeshConfig, dirty: set[tuple[Hashable, ...]]
+    ) -> tuple["PolicyIndex", bool]:
+        """The next index; adds to `dirty` what may be answered otherwise. False where that cannot be said by exact questions."""
+        by_place, by_host, services = dict(self._by_place), dict(self._by_host), self.services
+        exact = True
+        places: dict[tuple[type, str | None], list[tuple[bool, Rule]]] = {}
+        named: dict[tuple[type, str], list[tuple[bool, Rule]]] = {}
+        for stays, policies in ((False, gone), (True, new)):
+            for policy in policies:
+                kind = type(policy)
+                for namespace in (None, policy.metadata.namespace):
+                    places.setdefault((kind, namespace), []).append((stays, policy))
+                for host in _concerns(policy, mesh):
+                    exact = exact and not hosts.is_wildcard(host)
+                    named.setdefault((kind, host), []).append((stays, policy))
+        _revise(by_place, places)
+        _revise(by_host, named)
+        dirty.update(("policies", *place) for place in places)
+        dirty.update(("concerning", *name) for name in named)
+        dirty.update(("concerned", kind) for kind, _ in named)
+        declared = {id(p): tuple(p.services(mesh)) for p in new}
+        declared = {key: value for key, value in declared.items() if value}
+        if declared or any(id(p) in services for p in gone):
+            left = {id(p) for p in gone}
+            services = {key: value for key, value in services.items() if key not in left} | declared
+        wild = self._wild
+        if not exact:
+            kinds = {kind for kind, _ in by_host}
+            wild = {k: frozenset(h for kind, h in by_host if kind is k and hosts.is_wildcard(h)) for k in kinds}
+        return PolicyIndex(by_place, by_host, wild, services), exact
+
+    def of_kind(self, kind: type, namespace: str | None) -> Rules:
+        return self._by_place.get((kind, namespace), ())
+
+    def concerning(self, kind: type, host: str) -> Rules:
+        patterns = self._wild.get(kind)
+        if not patterns:
+            return self._by_host.get((kind, host), ())
+        found = self._concerning.get((kind, host))
+        if found is None:
+            names = [host, *(p for p in hosts.suffixes(host) if p in patterns and p != host)]
+            unique = {id(policy): policy for name in names for policy in self._by_host.get((kind, name), ())}
+            found = self._concerning[kind, host] = tuple(oldest_first(unique.values()))
+        return found
+
+    def concerned(self, kind: type) -> tuple[str, ...]:
+        found = self._concerned.get(kind)
+        if found is None:
+            found = self._concerned[kind] = tuple(sorted(h for k, h in self._by_host if k is kind))
+        return found
+
+
+def _concerns(policy: Rule, mesh: MeshConfig) -> tuple[str, ...]:
+    found = policy.concerns(mesh)
+    return (ANY,) if found is None else tuple(dict.fromkeys(found))
+
+
+def _revise(index: dict[Any, Rules], changes: dict[Any, list[tuple[bool, Rule]]]) -> None:
+    for key, entries in changes.items():
+        left = {id(policy) for stays, policy in entries if not stays}
+        kept = [policy for policy in index.get(key, ()) if id(policy) not in left]
+        members = tuple(oldest_first([*kept, *(policy for stays, policy in entries if stays)]))
+        if members:
+            index[key] = members
+        else:
+            index.pop(key, None)

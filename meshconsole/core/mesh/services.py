@@ -1,0 +1,94 @@
+"""The services that follow from workloads, and how services of one host are told apart. Counterpart: policies that declare services (ServiceEntry)."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from .model import Endpoint, Port, Protocol, Service, Workload
+
+_TCP_PORTS = frozenset((25, 53, 3306, 27017))
+"""Server-first or binary protocols by habit: never sniffed (Istio: wellKnownPorts)."""
+
+
+def declared_protocol(name: str, number: int = 0) -> Protocol:
+    """Istio's port naming, `<protocol>[-suffix]`."""
+    word = name.lower().replace("grpc-web", "grpcweb").partition("-")[0]
+    if word == "grpcweb":
+        return Protocol.GRPC_WEB
+    if word in ("mongo", "mysql", "redis"):
+        return Protocol.TCP
+    try:
+        found = Protocol(word)
+    except ValueError:
+        found = Protocol.UNKNOWN
+    return Protocol.TCP if found is Protocol.UNKNOWN and number in _TCP_PORTS else found
+
+
+def derive(host: str, name: str, namespace: str, workloads: Iterable[Workload], mesh_ready: bool = True) -> Service:
+    """One service from the workloads that say they serve it; each is an endpoint at its own ports."""
+    ordered = sorted(workloads, key=lambda w: (w.created, w.id))
+    ports: dict[int, Port] = {}
+    for workload in ordered:
+        for port in workload.ports:
+            protocol = port.protocol or declared_protocol(port.name, port.number)
+            ports.setdefault(port.number, Port(port.number, port.name, protocol))
+    return Service(
+        host=host,
+        namespace=namespace,
+        name=name,
+        ports=tuple(ports[number] for number in sorted(ports)),
+        endpoints=tuple(endpoint(w, mtls=mesh_ready) for w in sorted(ordered, key=lambda w: w.id)),
+        created=ordered[0].created if ordered else "",
+    )
+
+
+def endpoint(workload: Workload, *, mtls: bool = True) -> Endpoint:
+    """`ports` has a key for each port number that it serves: a service's port that is not among them has no endpoint here."""
+    return Endpoint(
+        address=workload.address,
+        ports=tuple((str(port.number), port.number) for port in workload.ports),
+        labels=workload.labels,
+        namespace=workload.namespace,
+        workload=workload.name,
+        service_account=workload.service_account,
+        mtls=mtls,
+        healthy=workload.healthy,
+        locality=workload.locality,
+        weight=workload.weight,
+        network=workload.network,
+    )
+
+
+def port_at(endpoint: Endpoint, port: Port) -> int | None:
+    """The port to dial at `endpoint` for the service's `port`; None where it does not serve it."""
+    serves = dict(endpoint.ports)
+    if port.name in serves:
+        return serves[port.name]
+    if str(port.number) in serves:
+        return serves[str(port.number)]
+    if any(key.isdigit() for key in serves):
+        return None
+    return port.target_port or port.number
+
+
+def merge(services: Iterable[Service]) -> tuple[Service, ...]:
+    """Services of one host: those of one namespace become one (as Istio merges ServiceEntries); oldest first."""
+    merged: dict[str, Service] = {}
+    for service in sorted(services, key=lambda s: (s.created, s.namespace)):
+        first = merged.get(service.namespace)
+        if first is None:
+            merged[service.namespace] = service
+            continue
+        numbers = {port.number for port in first.ports}
+        merged[service.namespace] = replace(
+            first,
+            ports=first.ports + tuple(port for port in service.ports if port.number not in numbers),
+            endpoints=first.endpoints + tuple(e for e in service.endpoints if e not in first.endpoints),
+            subject_alt_names=tuple(dict.fromkeys(first.subject_alt_names + service.subject_alt_names)),
+        )
+    return tuple(merged.values())
+
+
+def default_port(service: Service) -> Port | None:
+    """Where a request goes whose Host names no port: 80, else the only HTTP port, else the first one."""
+    http = [port for port in service.ports if port.protocol.is_http or port.protocol is Protocol.UNKNOWN]
+    return service.port(80) or next(iter(http), None)
