@@ -14,6 +14,10 @@ EVERYWHERE = "*"
 """As a grant's namespace: all of them. As the namespace asked about: what belongs to none of them but to the whole mesh."""
 
 
+ANY_KIND = "*"
+"""As the kind asked about: is there any at all?"""
+
+
 class Verb(StrEnum):
     GET = "get"
     CREATE = "create"
@@ -56,7 +60,7 @@ def may(who: User | ApiToken | Any, verb: str, kind: str, namespace: str | None 
 def _in_scope(token: ApiToken, verb: str, kind: str, namespace: str | None) -> bool:
     if token.verbs and verb not in token.verbs:
         return False
-    if token.kinds and kind not in token.kinds:
+    if token.kinds and kind not in (*token.kinds, ANY_KIND):
         return False
     return not token.namespaces or namespace is None or namespace in token.namespaces
 

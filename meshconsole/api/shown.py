@@ -1,0 +1,101 @@
+"""How the store's things look in JSON: manifests with their conditions, changes, revisions."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from meshconsole.configstore.body import unified
+from meshconsole.configstore.models import Change, Resource, Revision, rfc3339
+from meshconsole.configstore.store import Applied, ChangeView
+
+from .plain import message, plain, reference
+
+May = Callable[[str, str, str | None], bool]
+
+
+def manifests(rows: Iterable[Resource], api_version: str = "") -> list[dict[str, Any]]:
+    """With `status`. `api_version` is the one asked for: all versions of a kind have one schema."""
+    programmed: dict[int, dict[str, Any]] = {}
+    found = []
+    for row in rows:
+        if row.resource_version not in programmed:
+            programmed[row.resource_version] = _programmed(row.resource_version)
+        manifest = row.manifest()
+        if api_version:
+            manifest["apiVersion"] = api_version
+        manifest["status"] = {
+            "observedGeneration": row.generation,
+            "conditions": [
+                _condition("Accepted", "True", "Stored", f"Stored as revision {row.resource_version}", row),
+                {**programmed[row.resource_version], "observedGeneration": row.generation},
+            ],
+        }
+        found.append(manifest)
+    return found
+
+
+def _condition(type_: str, status: str, reason: str, text: str, row: Resource) -> dict[str, Any]:
+    return {"type": type_, "status": status, "reason": reason, "message": text, "observedGeneration": row.generation}
+
+
+def _programmed(revision: int) -> dict[str, Any]:
+    """Whether every proxy concerned has taken the revision: `kubectl wait --for=condition=Programmed`."""
+    from meshconsole.xds import status
+
+    found = status.revision_status(revision)
+    state = str(plain(found.state))
+    answer, reason = {"programmed": ("True", "Programmed"), "failed": ("False", "Refused")}.get(state, ("Unknown", "Pending"))
+    text = {"programmed": "Every proxy concerned has taken it", "failed": "A proxy refused it"}.get(
+        state, "Not every proxy has answered yet"
+    )
+    return {"type": "Programmed", "status": answer, "reason": reason, "message": text}
+
+
+def applied(result: Applied, dry_run: bool) -> dict[str, Any]:
+    return {
+        "revision": result.revision,
+        "dryRun": dry_run,
+        "changes": [change(c) for c in result.changes],
+        "messages": [message(m) for m in result.messages],
+    }
+
+
+def change(c: ChangeView | Change) -> dict[str, Any]:
+    return {**(reference(c.key) or {}), "operation": str(c.operation), "diff": unified(c.before, c.after, str(c.key))}
+
+
+def revision(r: Revision, may: May, *, whole: bool = False) -> dict[str, Any] | None:
+    """None when there is nothing in it that the asker may see."""
+    changes = [c for c in r.changes.all() if may("get", c.kind, c.namespace)]
+    if not changes:
+        return None
+    shown = []
+    for c in changes:
+        one = {**(reference(c.key) or {}), "operation": str(c.operation)}
+        if whole:
+            one |= {"diff": unified(c.before, c.after, str(c.key)), "before": c.before, "after": c.after}
+        shown.append(one)
+    return {
+        "number": r.number,
+        "created": rfc3339(r.created),
+        "author": r.author,
+        "door": r.door,
+        "address": r.from_address,
+        "message": r.message,
+        "changes": shown,
+    }
+
+
+def entry(c: Change) -> dict[str, Any]:
+    """One line of a resource's history."""
+    return {
+        "revision": c.revision_id,
+        "created": rfc3339(c.revision.created),
+        "author": c.revision.author,
+        "door": c.revision.door,
+        "message": c.revision.message,
+        "operation": str(c.operation),
+        "generation": c.generation,
+        "diff": unified(c.before, c.after, str(c.key)),
+        "before": c.before,
+        "after": c.after,
+    }

@@ -1,0 +1,139 @@
+"""What there is and what happens: proxies, services, workloads, the topology, figures."""
+
+import re
+import time
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from meshconsole.discovery import registry
+from meshconsole.topology import queries
+from meshconsole.xds import configdump, status
+from telemetry import query
+
+from ..plain import plain
+from ..view import View
+
+OBJECT = OpenApiTypes.OBJECT
+NAMESPACE = OpenApiParameter("namespace", str)
+WINDOW = OpenApiParameter("window", str, description="`60s`, `5m`, `1h`, `7d`; 60s by default.")
+TYPES = {"clusters": "cds", "endpoints": "eds", "listeners": "lds", "routes": "rds", "secrets": "sds"}
+_SPAN = re.compile(r"^(\d{1,9})(s|m|h|d)?$")
+
+
+def seconds(text: str) -> int:
+    """`60s`, `5m`, `1h`, `7d`, or plain seconds."""
+    if not (found := _SPAN.match(text)):
+        raise ParseError(f"{text!r} is not a span of time: write 60s, 5m, 1h or 7d")
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2] or "s"]
+
+
+class MeshView(View):
+    def seen(self, things: list[Any], kind: str) -> list[Any]:
+        """Those in the namespace asked for that the asker may see."""
+        allowed, wanted = self.namespaces(kind), self.text("namespace")
+        return [t for t in things if wanted in ("", t.namespace) and (allowed is None or t.namespace in allowed)]
+
+    def window(self) -> tuple[float, float]:
+        end = time.time()
+        return end - min(seconds(self.text("window", "60s")), 30 * 86400), end
+
+
+class Proxies(MeshView):
+    needs = {"GET": ("get", "Proxy")}
+
+    @extend_schema(summary="Proxies and whether they are in sync", responses=OBJECT, tags=["mesh"], parameters=[NAMESPACE])
+    def get(self, request: Request) -> Response:
+        return Response({"items": plain(self.seen(status.proxies(), "Proxy"))})
+
+
+class Proxy(MeshView):
+    needs = {"GET": ("get", "Proxy")}
+
+    @extend_schema(summary="One proxy", responses=OBJECT, tags=["mesh"])
+    def get(self, request: Request, namespace: str, name: str) -> Response:
+        if (found := status.proxy(f"{namespace}/{name}")) is None:
+            raise NotFound(f"there is no proxy {namespace}/{name}")
+        return Response(plain(found))
+
+
+class ProxyConfig(MeshView):
+    needs = {"GET": ("get", "Proxy")}
+
+    @extend_schema(
+        summary="What a proxy's Envoy is to run",
+        responses=OBJECT,
+        tags=["mesh"],
+        parameters=[OpenApiParameter("type", str, enum=list(TYPES), description="Without it: all.")],
+    )
+    def get(self, request: Request, namespace: str, name: str) -> Response:
+        wanted = self.text("type")
+        if wanted and wanted not in TYPES:
+            raise ParseError(f"type: {wanted!r} is none of {', '.join(TYPES)}")
+        if (found := configdump.configdump(f"{namespace}/{name}")) is None:
+            raise NotFound(f"there is no proxy {namespace}/{name}")
+        return Response(by_name(plain(found), wanted))
+
+
+def by_name(dump: dict[str, Any], wanted: str) -> dict[str, Any]:
+    """The dump's types by the names that people use; routes hold route configurations and virtual hosts."""
+    found = {name: dump.get(type_, dump.get(name, [])) for name, type_ in TYPES.items()}
+    found["virtualHosts"] = dump.get("vhds", [])
+    if not wanted:
+        return found
+    return {name: found[name] for name in ((wanted, "virtualHosts") if wanted == "routes" else (wanted,))}
+
+
+class Services(MeshView):
+    needs = {"GET": ("get", "Service")}
+
+    @extend_schema(summary="Services and their endpoints", responses=OBJECT, tags=["mesh"], parameters=[NAMESPACE])
+    def get(self, request: Request) -> Response:
+        return Response({"items": plain(self.seen(registry.services(), "Service"))})
+
+
+class Workloads(MeshView):
+    needs = {"GET": ("get", "Workload")}
+
+    @extend_schema(summary="Workloads", responses=OBJECT, tags=["mesh"], parameters=[NAMESPACE])
+    def get(self, request: Request) -> Response:
+        return Response({"items": [{"id": w.id, **plain(w)} for w in self.seen(registry.workloads(), "Workload")]})
+
+
+class Topology(MeshView):
+    needs = {"GET": ("get", "Topology")}
+
+    @extend_schema(
+        summary="Who calls whom",
+        responses=OBJECT,
+        tags=["mesh"],
+        parameters=[WINDOW, NAMESPACE, OpenApiParameter("kind", str, enum=["workload", "versionedApp", "app", "service"])],
+    )
+    def get(self, request: Request) -> Response:
+        kind = self.text("kind", "versionedApp")
+        if kind not in ("workload", "versionedApp", "app", "service"):
+            raise ParseError(f"kind: {kind!r} is none of workload, versionedApp, app, service")
+        allowed, wanted = self.namespaces("Topology"), self.text("namespace")
+        namespaces = None if allowed is None else sorted(allowed)
+        if wanted:
+            namespaces = [wanted] if allowed is None or wanted in allowed else []
+        return Response(plain(queries.current(seconds(self.text("window", "60s")), kind, namespaces)))
+
+
+class Metrics(MeshView):
+    """The golden signals of each edge: who called whom how often, how fast, how well."""
+
+    needs = {"GET": ("get", "Topology")}
+
+    @extend_schema(summary="Figures of each edge", responses=OBJECT, tags=["mesh"], parameters=[WINDOW, NAMESPACE])
+    def get(self, request: Request) -> Response:
+        allowed, wanted = self.namespaces("Topology"), self.text("namespace")
+        namespaces = [wanted] if wanted else None if allowed is None else sorted(allowed)
+        start, end = self.window()
+        if wanted and allowed is not None and wanted not in allowed:
+            return Response({"start": start, "end": end, "items": []})
+        return Response({"start": start, "end": end, "items": plain(query.edges(start, end, namespaces))})

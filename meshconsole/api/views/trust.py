@@ -1,0 +1,203 @@
+"""Identity: certificates, join tokens, API tokens, the audit log."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from meshconsole.accounts import audit, tokens
+from meshconsole.accounts.models import ApiToken
+from meshconsole.accounts.permissions import Verb
+from meshconsole.ca import queries
+from meshconsole.ca import tokens as join
+from meshconsole.configstore.refusals import Conflict, Forbidden, because
+
+from .. import content
+from ..plain import plain
+from ..view import LoggedIn, View
+from .mesh import seconds
+
+OBJECT = OpenApiTypes.OBJECT
+
+
+class Certificates(View):
+    needs = {"GET": ("get", "Certificate")}
+
+    @extend_schema(summary="Issued certificates", responses=OBJECT, tags=["trust"], parameters=[OpenApiParameter("namespace", str)])
+    def get(self, request: Request) -> Response:
+        allowed, wanted = self.namespaces("Certificate"), self.text("namespace")
+        items = plain(queries.certificates())
+        seen = [c for c in items if wanted in ("", c["namespace"]) and (allowed is None or c["namespace"] in allowed)]
+        return Response({"items": seen, "roots": plain(queries.roots()), "bundle": plain(queries.trust_bundle())})
+
+
+class JoinTokens(View):
+    """How a new workload proves that it may be one. Only admins of its namespace make them."""
+
+    needs = {"GET": ("get", "JoinToken"), "POST": ("create", "JoinToken")}
+
+    @extend_schema(summary="Join tokens", responses=OBJECT, tags=["trust"])
+    def get(self, request: Request) -> Response:
+        allowed = self.namespaces("JoinToken")
+        items = plain(join.tokens())
+        return Response({"items": [t for t in items if allowed is None or t["namespace"] in allowed]})
+
+    @extend_schema(
+        summary="Make a join token; its plaintext is in this answer only",
+        request={"application/json": {"type": "object", "properties": {
+            "namespace": {"type": "string", "default": "default"}, "serviceAccount": {"type": "string", "default": "default"},
+            "ttl": {"type": "string", "default": "1h"}, "uses": {"type": "integer", "nullable": True, "default": 1, "description": "null: any number"},
+        }}},
+        responses=OBJECT,
+        tags=["trust"],
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        sent = content.mapping(request)
+        unknown = set(sent) - {"namespace", "serviceAccount", "ttl", "uses"}
+        if unknown:
+            raise ParseError(f"unknown: {', '.join(sorted(unknown))}")
+        namespace, account = text_of(sent, "namespace", "default"), text_of(sent, "serviceAccount", "default")
+        life, uses = seconds(text_of(sent, "ttl", "1h")), sent.get("uses", 1)
+        if not 1 <= life <= 366 * 86400:
+            raise ParseError("ttl: between 1s and 366d")
+        if uses is not None and (not isinstance(uses, int) or isinstance(uses, bool) or not 1 <= uses <= 1_000_000):
+            raise ParseError("uses: a whole number from 1 on, or null for any number")
+        if not self.can(Verb.CREATE, "JoinToken", namespace):
+            raise Forbidden([because("MSH0403", None, f"{request.user} may not make join tokens for namespace {namespace}")])
+        plaintext = join.create(namespace, account, timedelta(seconds=life), uses, created_by=request.user.get_username())
+        audit.record(self.author(), "create", f"JoinToken {namespace}/{account}", f"ttl {life} s, uses {uses or 'any number'}\n")
+        return Response({"token": plaintext, "namespace": namespace, "serviceAccount": account, "uses": uses}, status=201)
+
+
+class JoinToken(View):
+    needs = {"DELETE": ("delete", "JoinToken")}
+
+    @extend_schema(summary="Revoke a join token", responses=OBJECT, tags=["trust"])
+    def delete(self, request: Request, id: int) -> Response:
+        found = next((t for t in plain(join.tokens()) if t["id"] == id), None)
+        if found is None or not self.can(Verb.GET, "JoinToken", found["namespace"]):
+            raise NotFound(f"there is no join token {id}")
+        if not self.can(Verb.DELETE, "JoinToken", found["namespace"]):
+            raise Forbidden([because("MSH0403", None, f"{request.user} may not revoke it")])
+        join.revoke(id)
+        audit.record(self.author(), "delete", f"JoinToken {found['namespace']}/{found['serviceAccount']}")
+        return Response({"revoked": id})
+
+
+class Tokens(View):
+    """One's own API tokens."""
+
+    needs = {"GET": LoggedIn, "POST": LoggedIn}
+
+    @extend_schema(summary="One's own API tokens", responses=OBJECT, tags=["accounts"])
+    def get(self, request: Request) -> Response:
+        return Response({"items": [token_shown(t) for t in ApiToken.objects.filter(user=request.user).order_by("pk")]})
+
+    @extend_schema(
+        summary="Make an API token; its plaintext is in this answer only",
+        request={"application/json": {"type": "object", "required": ["name"], "properties": {
+            "name": {"type": "string"}, "ttl": {"type": "string", "description": "`90d`; without it: for ever"},
+            **{n: {"type": "array", "items": {"type": "string"}, "description": "empty: all"} for n in ("namespaces", "kinds", "verbs")},
+        }}},
+        responses=OBJECT,
+        tags=["accounts"],
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        sent = content.mapping(request)
+        name = text_of(sent, "name", "")
+        if not name.strip() or len(name) > 100:
+            raise ParseError("name: 1 to 100 characters")
+        life = text_of(sent, "ttl", "")
+        expires: datetime | None = timezone.now() + timedelta(seconds=min(seconds(life), 3660 * 86400)) if life else None
+        scopes = {n: words_of(sent, n) for n in ("namespaces", "kinds", "verbs")}
+        if wrong := set(scopes["verbs"]) - set(Verb):
+            raise ParseError(f"verbs: {', '.join(sorted(wrong))}: there are {', '.join(Verb)}")
+        if isinstance(request.auth, ApiToken):
+            expires = _not_wider(request.auth, scopes, expires)
+        if ApiToken.objects.filter(user=request.user, name=name, revoked=None).exists():
+            raise Conflict([because("MSH0409", None, f"there is a token {name!r} already; revoke it or choose another name")])
+        token, plaintext = tokens.create(request.user, name, expires=expires, **scopes)
+        audit.record(self.author(), "create", f"ApiToken {name} of {request.user}")
+        return Response({**token_shown(token), "token": plaintext}, status=201)
+
+
+def _not_wider(maker: ApiToken, scopes: dict[str, list[str]], expires: datetime | None) -> datetime | None:
+    """A token makes none that may do more, or lives longer, than itself."""
+    for name, wanted in scopes.items():
+        own = set(getattr(maker, name))
+        if own and not wanted:
+            scopes[name] = sorted(own)
+        elif own and not set(wanted) <= own:
+            raise Forbidden([because("MSH0403", None, f"{name}: the token in use is itself limited to {', '.join(sorted(own))}")])
+    return min(filter(None, (maker.expires, expires)), default=None)
+
+
+class Token(View):
+    needs = {"DELETE": LoggedIn}
+
+    @extend_schema(summary="Revoke one of one's own API tokens", responses=OBJECT, tags=["accounts"])
+    def delete(self, request: Request, id: int) -> Response:
+        token = ApiToken.objects.filter(pk=id, user=request.user).first()
+        if token is None or not tokens.revoke(token):
+            raise NotFound(f"there is no living token {id} of yours")
+        audit.record(self.author(), "delete", f"ApiToken {token.name} of {request.user}")
+        return Response({"revoked": id})
+
+
+class Audit(View):
+    """Who did what. Only for admins of the whole mesh: an entry's text may come from any namespace."""
+
+    needs = {"GET": ("get", "AuditEntry")}
+
+    @extend_schema(
+        summary="The audit log, the newest first",
+        responses=OBJECT,
+        tags=["trust"],
+        parameters=[
+            OpenApiParameter("limit", int),
+            OpenApiParameter("before", int),
+            OpenApiParameter("who", str),
+            OpenApiParameter("object", str),
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        if not self.can(Verb.GET, "AuditEntry", "*"):
+            raise Forbidden([because("MSH0403", None, "only admins of the whole mesh read the audit log")])
+        limit = self.number("limit", 100, 1, 1000)
+        found = audit.entries(limit=limit, before=self.number("before", 0) or None, who=self.text("who"), object=self.text("object"))
+        items = [
+            {k: plain(getattr(e, k)) for k in ("number", "at", "who", "door", "address", "action", "object", "diff", "previous", "digest")}
+            for e in found
+        ]
+        said: dict[str, Any] = {"items": items, "next": found[-1].number if len(found) == limit else None}
+        if self.flag("verify"):
+            said["broken"] = list(audit.broken())
+        return Response(said)
+
+
+def token_shown(token: ApiToken) -> dict[str, Any]:
+    now = timezone.now()
+    state = "revoked" if token.revoked else "expired" if token.expires and token.expires <= now else "active"
+    names = ("name", "hint", "created", "expires", "last_used", "namespaces", "kinds", "verbs")
+    return {"id": token.pk, "state": state, **{("lastUsed" if n == "last_used" else n): plain(getattr(token, n)) for n in names}}
+
+
+def text_of(sent: dict[str, Any], name: str, default: str) -> str:
+    value = sent.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise ParseError(f"{name}: a string is needed")
+    return value
+
+
+def words_of(sent: dict[str, Any], name: str) -> list[str]:
+    value = sent.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+        raise ParseError(f"{name}: a list of strings is needed")
+    return value
