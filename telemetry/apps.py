@@ -16,4 +16,4 @@ def _forget(**_: object) -> None:
     from .stores import embedded
 
     ingest.forget()
-    embedded.reader.forget()
+    embedded.dictionary.forget()

@@ -53,10 +53,10 @@ def snap(start: float, end: float, now: float) -> tuple[int, int]:
     return math.floor(start / first) * first, math.ceil(end / last) * last
 
 
-def tiles(start: float, end: float, now: float) -> list[Tile]:
+def tiles(start: float, end: float, now: float, coarsest: Resolution = Resolution.HOUR) -> list[Tile]:
     """Cover snap(start, end) exactly and with the fewest windows: hours inside, minutes around them, ten seconds at the ends."""
     begin, finish = snap(start, end, now)
-    return _merged(_cover(begin, finish, tuple(sorted(Resolution, reverse=True))))
+    return _merged(_cover(begin, finish, tuple(sorted((r for r in Resolution if r <= coarsest), reverse=True))))
 
 
 def _cover(start: int, end: int, resolutions: tuple[Resolution, ...]) -> Iterable[Tile]:

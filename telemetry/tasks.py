@@ -1,0 +1,50 @@
+"""What Celery does for the store: retention. Running a task twice, or two of them at once, is harmless."""
+
+import time
+from typing import Any
+
+from celery import shared_task
+from django.db import connection
+
+from .models import TABLES, AgentCursor, Series
+from .rollup import RETENTION, Resolution
+
+FORGET_CURSOR = 7 * 86400
+"""Seconds after which the cursor of an epoch that sends nothing is dropped: no agent offers batches that are older."""
+CHUNK = 5000
+"""Rows deleted in one transaction: ingest waits for no more than that."""
+
+BEAT: dict[str, dict[str, Any]] = {
+    "telemetry-retention": {"task": "telemetry.tasks.retain", "schedule": 300.0, "options": {"expires": 240}},
+}
+"""For CELERY_BEAT_SCHEDULE."""
+
+
+@shared_task(ignore_result=True)
+def retain() -> None:
+    delete_expired(time.time())
+
+
+def delete_expired(now: float) -> dict[str, int]:
+    """Drop windows beyond their retention, series without any window left, and cursors of epochs long gone; how many rows of each."""
+    deleted = {r.name.lower(): _delete(TABLES[r]._meta.db_table, '"window"', int(now) - RETENTION[r]) for r in Resolution}
+    oldest = int(now) - RETENTION[Resolution.HOUR] - 86400  # last_seen may be an hour behind its windows
+    deleted["series"] = _delete(Series._meta.db_table, '"last_seen"', oldest)
+    deleted["cursors"] = _delete(AgentCursor._meta.db_table, '"updated"', int(now) - FORGET_CURSOR)
+    return deleted
+
+
+def _delete(table: str, column: str, before: int) -> int:
+    """Short transactions: SQLite has one writer. Whole windows at a time, for the tables are clustered by them."""
+    total = 0
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                f'SELECT MAX({column}) FROM (SELECT {column} FROM "{table}" WHERE {column} < %s ORDER BY {column} LIMIT {CHUNK}) AS oldest',
+                [before],
+            )  # noqa: S608
+            upto = cursor.fetchone()[0]
+            if upto is None:
+                return total
+            cursor.execute(f'DELETE FROM "{table}" WHERE {column} <= %s AND {column} < %s', [upto, before])  # noqa: S608
+            total += cursor.rowcount
