@@ -1,0 +1,3 @@
+"""The agent beside each Envoy: a tunnel, a cache and a supervisor; it knows nothing about policies."""
+
+__version__ = "0.1.0"

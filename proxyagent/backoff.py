@@ -1,0 +1,15 @@
+"""How long to wait before the next try. Pure: chance is an argument in [0, 1)."""
+
+FIRST = 0.25
+LONGEST = 15.0
+SLOW = (60.0, 300.0)
+"""After a refusal that trying again would not change."""
+
+
+def delay(failures: int, chance: float) -> float:
+    """Exponential, with full jitter: a thousand agents whose console restarts do not come back as one."""
+    return min(FIRST * 2 ** min(failures, 16), LONGEST) * chance
+
+
+def slow_delay(chance: float) -> float:
+    return SLOW[0] + (SLOW[1] - SLOW[0]) * chance

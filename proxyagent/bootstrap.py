@@ -1,0 +1,105 @@
+"""Envoy's bootstrap: only what must stand before the first discovery response. Pure."""
+
+from dataclasses import dataclass
+
+Json = dict
+
+HISTOGRAM_BOUNDS = (0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000)
+"""telemetry.samples.ISTIO_BOUNDS."""
+
+KEPT_STATS = ("istio.", "server.", "listener_manager.", "cluster_manager.", "cluster.xds.", "control_plane.")
+"""Envoy makes hundreds of counters per cluster and listener. Traffic is counted by the stats access logger, under
+`istio.`; the rest would cost memory per cluster and be read by nobody."""
+KEPT_SUFFIXES = (
+    ".downstream_cx_active",
+    ".outlier_detection.ejections_active",
+    ".outlier_detection.ejections_enforced_total",
+    ".upstream_rq_pending_overflow",
+    ".upstream_cx_overflow",
+    ".ssl.fail_verify_san",
+    ".ssl.fail_verify_error",
+)
+
+ADS: Json = {"ads": {}, "resource_api_version": "V3"}
+_HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """Where the two meet, in a folder of mode 0700."""
+
+    ads: str
+    admin: str
+
+
+def bootstrap(*, proxy_id: str, cluster: str, locality: str, metadata: Json, sockets: Sockets, max_connections: int = 50_000) -> Json:
+    region, _, rest = locality.partition("/")
+    zone, _, sub_zone = rest.partition("/")
+    return {
+        "node": {
+            "id": proxy_id,
+            "cluster": cluster,
+            "metadata": metadata,
+            "locality": {"region": region, "zone": zone, "sub_zone": sub_zone},
+        },
+        "admin": {"address": {"pipe": {"path": sockets.admin, "mode": 0o600}}},
+        "dynamic_resources": {
+            "ads_config": {
+                "api_type": "DELTA_GRPC",
+                "transport_api_version": "V3",
+                "set_node_on_first_message_only": True,
+                "grpc_services": [
+                    {
+                        "envoy_grpc": {
+                            "cluster_name": "xds",
+                            # The agent is on this host: an agent that restarts is met at once, not after Envoy's 30 s.
+                            "retry_policy": {"retry_back_off": {"base_interval": "0.1s", "max_interval": "1s"}},
+                        }
+                    }
+                ],
+            },
+            "lds_config": ADS,
+            "cds_config": ADS,
+        },
+        "static_resources": {
+            "clusters": [
+                {
+                    "name": "xds",
+                    "type": "STATIC",
+                    "connect_timeout": "1s",
+                    "typed_extension_protocol_options": {
+                        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                            "@type": _HTTP,
+                            "explicit_http_config": {"http2_protocol_options": {}},
+                        }
+                    },
+                    "load_assignment": {
+                        "cluster_name": "xds",
+                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": sockets.ads}}}}]}],
+                    },
+                }
+            ]
+        },
+        "stats_flush_interval": "1s",  # histograms are merged at a flush: a scrape is then at most this old
+        "stats_config": {
+            "use_all_default_tags": False,
+            "stats_matcher": {
+                "inclusion_list": {
+                    "patterns": [{"prefix": p} for p in KEPT_STATS] + [{"suffix": s} for s in KEPT_SUFFIXES],
+                }
+            },
+            "histogram_bucket_settings": [{"match": {"prefix": "istio."}, "buckets": list(HISTOGRAM_BOUNDS)}],
+        },
+        "overload_manager": {
+            "resource_monitors": [
+                {
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": {"@type": _CONNECTIONS, "max_active_downstream_connections": str(max_connections)},
+                }
+            ]
+        },
+        "layered_runtime": {
+            "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": 32768}}],
+        },
+    }

