@@ -1,0 +1,5 @@
+"""`python -m meshconsole.cli` is `meshconsole`."""
+
+from meshconsole.cli import main
+
+main()

@@ -1,0 +1,136 @@
+"""Envoy's configuration as istioctl-like tables. Pure: JSON of v3 messages in, rows out; names in snake_case or camelCase."""
+
+from collections.abc import Callable
+from typing import Any
+
+Row = list[Any]
+
+
+def camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def pick(message: Any, *path: str) -> Any:
+    """The value at a path of proto field names, or None."""
+    for name in path:
+        if not isinstance(message, dict):
+            return None
+        message = message.get(name, message.get(camel(name)))
+    return message
+
+
+def address(found: Any) -> str:
+    socket = pick(found, "socket_address")
+    if socket:
+        return f"{pick(socket, 'address')}:{pick(socket, 'port_value')}"
+    return pick(found, "pipe", "path") or pick(found, "envoy_internal_address", "server_listener_name") or ""
+
+
+def clusters(dump: dict[str, Any]) -> list[Row]:
+    rows = []
+    for c in dump.get("clusters") or []:
+        direction, port, subset, host = parts(c["name"])
+        rows.append([host, port, subset, direction, pick(c, "type") or pick(c, "cluster_type", "name") or "STATIC"])
+    return sorted(rows, key=str)
+
+
+def parts(cluster: str) -> tuple[str, str, str, str]:
+    """`outbound|9080|v1|reviews.default.svc.cluster.local` -> direction, port, subset, host."""
+    found = cluster.split("|")
+    if len(found) == 4:
+        return found[0], found[1], found[2], found[3] or cluster
+    return "", "", "", cluster
+
+
+def listeners(dump: dict[str, Any]) -> list[Row]:
+    rows = []
+    for listener in dump.get("listeners") or []:
+        for chain in pick(listener, "filter_chains") or [{}]:
+            match = pick(chain, "filter_chain_match") or {}
+            said = [pick(match, "transport_protocol") or "", *(pick(match, "server_names") or [])]
+            rows.append([listener["name"], address(pick(listener, "address")), " ".join(filter(None, said)) or "all", destination(chain)])
+    return sorted(rows, key=str)
+
+
+def destination(chain: dict[str, Any]) -> str:
+    for one in pick(chain, "filters") or []:
+        config = pick(one, "typed_config") or {}
+        if name := pick(config, "rds", "route_config_name"):
+            return f"Route: {name}"
+        if inline := pick(config, "route_config"):
+            return f"Inline route: {pick(inline, 'name') or ''}"
+        if cluster := pick(config, "cluster"):
+            return f"Cluster: {cluster}"
+    return ""
+
+
+def routes(dump: dict[str, Any]) -> list[Row]:
+    rows = []
+    for table in dump.get("routes") or []:
+        for host in pick(table, "virtual_hosts") or []:
+            rows += _virtual_host(table["name"], host)
+    for host in dump.get("virtualHosts") or []:
+        rows += _virtual_host(host["name"].partition("/")[0], host)
+    return rows
+
+
+def _virtual_host(table: str, host: dict[str, Any]) -> list[Row]:
+    domains = pick(host, "domains") or []
+    shown = ", ".join(domains[:2]) + (f" + {len(domains) - 2} more" if len(domains) > 2 else "")
+    return [[table, host["name"].rpartition("/")[2], shown, match(pick(r, "match") or {}), action(r)] for r in pick(host, "routes") or []]
+
+
+def match(found: dict[str, Any]) -> str:
+    for name, sign in (("prefix", "*"), ("path", ""), ("path_separated_prefix", "/*")):
+        if (value := pick(found, name)) is not None:
+            said = f"{value}{sign}"
+            break
+    else:
+        said = str(pick(found, "safe_regex", "regex") or "")
+    headers = [pick(h, "name") for h in pick(found, "headers") or []]
+    return said + (f" with {', '.join(map(str, headers))}" if headers else "")
+
+
+def action(route: dict[str, Any]) -> str:
+    if to := pick(route, "route"):
+        weighted = pick(to, "weighted_clusters", "clusters") or []
+        if weighted:
+            return ", ".join(f"{pick(c, 'name')} {pick(c, 'weight') or 0}%" for c in weighted)
+        return str(pick(to, "cluster") or pick(to, "cluster_header") or "")
+    if redirect := pick(route, "redirect"):
+        return f"redirect to {pick(redirect, 'host_redirect') or ''}{pick(redirect, 'path_redirect') or ''}"
+    if direct := pick(route, "direct_response"):
+        return f"answers {pick(direct, 'status')}"
+    return ""
+
+
+def endpoints(dump: dict[str, Any]) -> list[Row]:
+    rows = []
+    for assignment in dump.get("endpoints") or []:
+        for group in pick(assignment, "endpoints") or []:
+            for e in pick(group, "lb_endpoints") or []:
+                health = pick(e, "health_status") or "HEALTHY"
+                rows.append(
+                    [
+                        address(pick(e, "endpoint", "address")),
+                        health,
+                        pick(e, "load_balancing_weight") or 1,
+                        pick(assignment, "cluster_name"),
+                    ]
+                )
+    return sorted(rows, key=str)
+
+
+def secrets(dump: dict[str, Any]) -> list[Row]:
+    kinds = (("tls_certificate", "Cert Chain"), ("validation_context", "CA"))
+    return [[s["name"], next((text for name, text in kinds if pick(s, name) is not None), "")] for s in dump.get("secrets") or []]
+
+
+TABLES: dict[str, tuple[list[str], Callable[[dict[str, Any]], list[Row]]]] = {
+    "clusters": (["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE"], clusters),
+    "listeners": (["NAME", "ADDRESS", "MATCH", "DESTINATION"], listeners),
+    "routes": (["ROUTE TABLE", "VIRTUAL HOST", "DOMAINS", "MATCH", "DESTINATION"], routes),
+    "endpoints": (["ENDPOINT", "STATUS", "WEIGHT", "CLUSTER"], endpoints),
+    "secrets": (["NAME", "TYPE"], secrets),
+}

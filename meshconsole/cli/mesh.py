@@ -1,0 +1,92 @@
+"""Commands about what there is: proxies and what their Envoys run, and who calls whom."""
+
+from typing import Annotated, Any
+
+import typer
+
+from . import envoy
+from .connection import USAGE, Connection, fail
+from .output import Format, Output, age, data, table
+
+
+def proxy_status(
+    context: typer.Context,
+    proxy: Annotated[str, typer.Argument(help="namespace/name; without it: all.")] = "",
+    namespace: Annotated[str, typer.Option("-n", "--namespace", help="Only this namespace.")] = "",
+    output: Output = Format.TABLE,
+) -> None:
+    """Whether each proxy runs what it should."""
+    console = Connection(context.obj)
+    items = [console.get(f"/api/v1/proxies/{_id(proxy)}")] if proxy else console.get("/api/v1/proxies", namespace=namespace)["items"]
+    if output != Format.TABLE:
+        data(items, output)
+        return
+    rows = [
+        [f"{p['namespace']}/{p['name']}", *[_type(p, t) for t in ("cds", "lds", "eds", "rds", "vhds")], "yes" if p["connected"] else "no",
+         p.get("syncedRevision"), age(p.get("since")) if p["connected"] else "", _error(p)]
+        for p in items
+    ]  # fmt: skip
+    table(["NAME", "CDS", "LDS", "EDS", "RDS", "VHDS", "CONNECTED", "REVISION", "SINCE", "ERROR"], rows, nothing="No proxy has joined yet.")
+
+
+def _type(proxy: dict[str, Any], name: str) -> str:
+    types = proxy.get("types") or {}
+    found = types.get(name)
+    return (found.get("state") if isinstance(found, dict) else found) or proxy["state"]
+
+
+def _error(proxy: dict[str, Any]) -> str:
+    errors = [proxy.get("error")] + [t.get("error") for t in (proxy.get("types") or {}).values() if isinstance(t, dict)]
+    return next((e for e in errors if e), "")
+
+
+def _id(proxy: str) -> str:
+    """`name` means one in namespace default; `name.namespace` is istioctl's way."""
+    if "/" in proxy:
+        return proxy
+    name, dot, namespace = proxy.rpartition(".")
+    return f"{namespace}/{name}" if dot else f"default/{proxy}"
+
+
+def proxy_config(
+    context: typer.Context,
+    proxy: Annotated[str, typer.Argument(help="namespace/name, or name.namespace as istioctl writes it.")],
+    what: Annotated[str, typer.Argument(help="clusters, listeners, routes, endpoints or secrets; without it: all.")] = "",
+    output: Output = Format.TABLE,
+) -> None:
+    """What a proxy's Envoy is to run."""
+    wanted = next((t for t in envoy.TABLES if what and what in (t, t.removesuffix("s"))), "")
+    if what and not wanted:
+        fail(f"{what!r} is none of {', '.join(envoy.TABLES)}", USAGE)
+    found = Connection(context.obj).get(f"/api/v1/proxies/{_id(proxy)}/config", type=wanted)
+    if output != Format.TABLE:
+        data(found, output)
+        return
+    for i, name in enumerate([wanted] if wanted else envoy.TABLES):
+        if not wanted:
+            typer.secho(f"{'' if i == 0 else chr(10)}{name.upper()}", bold=True)
+        columns, rows = envoy.TABLES[name]
+        table(columns, rows(found), nothing=f"No {name}.")
+
+
+def topology(
+    context: typer.Context,
+    namespace: Annotated[str, typer.Option("-n", "--namespace", help="Only this namespace.")] = "",
+    window: Annotated[str, typer.Option("--window", help="60s, 5m, 1h, 7d")] = "60s",
+    kind: Annotated[str, typer.Option("--kind", help="workload, versionedApp, app or service")] = "workload",
+    output: Output = Format.TABLE,
+) -> None:
+    """Who calls whom: how often, how fast, how well."""
+    graph = Connection(context.obj).get("/api/v1/topology", window=window, kind=kind, namespace=namespace)
+    if output != Format.TABLE:
+        data(graph, output)
+        return
+    labels = {n["id"]: n["label"] for n in graph["nodes"]}
+    rows = [
+        [labels.get(e["source"], e["source"]), labels.get(e["target"], e["target"]), e["protocol"], f"{e['rate']:.3g}/s", f"{e['errorShare']:.1%}",
+         *[f"{e[p]:.3g} ms" if e.get(p) is not None else "" for p in ("p50", "p95", "p99")],
+         "" if e.get("mtlsShare") is None else f"{e['mtlsShare']:.0%}"]
+        for e in graph["edges"]
+    ]  # fmt: skip
+    columns = ["SOURCE", "TARGET", "PROTOCOL", "RATE", "ERRORS", "P50", "P95", "P99", "MTLS"]
+    table(columns, rows, nothing=f"No traffic in the last {window}.")

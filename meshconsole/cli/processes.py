@@ -1,0 +1,88 @@
+"""Commands that become a process of the console. They never import Django: they start the program that does."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+MAX_MESSAGE = 16 * 1024 * 1024 + 4096
+"""Bytes of one WebSocket message: the protocol's largest frame and some air."""
+
+
+def become(module: str, *words: str) -> NoReturn:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meshconsole.settings")
+    os.execv(sys.executable, [sys.executable, "-m", module, *words])  # noqa: S606
+
+
+def up(
+    demo: Annotated[bool, typer.Option("--demo", help="With a Bookinfo mesh of real processes.")] = False,
+    host: Annotated[str, typer.Option(help="Where the console listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option()] = 8000,
+    gateway_port: Annotated[int, typer.Option(help="Where the demo's gateway listens.")] = 8080,
+    rate: Annotated[float, typer.Option(help="Requests per second of the demo's traffic.")] = 5.0,
+) -> None:
+    """Everything in one terminal."""
+    from .up import up as run
+
+    raise typer.Exit(run(demo=demo, host=host, port=port, gateway_port=gateway_port, rate=rate))
+
+
+def web(
+    host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 is everywhere.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option()] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes; more need a REDIS_URL and PostgreSQL.")] = 1,
+    tls_cert: Annotated[str, typer.Option(help="Certificate chain, to serve https and wss.")] = "",
+    tls_key: Annotated[str, typer.Option(help="Its key.")] = "",
+    access_log: Annotated[bool, typer.Option("--access-log", help="A line per request.")] = False,
+) -> None:
+    """The web process: pages, REST, the agents' WebSockets."""
+    _many_files()
+    words = ["meshconsole.asgi:application", "--host", host, "--port", str(port), "--workers", str(workers)]
+    words += ["--loop", "uvloop" if _has("uvloop") else "auto", "--http", "httptools", "--lifespan", "on"]
+    # Frames are compressed protobuf or small: deflating them again costs memory per agent and wins little.
+    words += ["--ws", "websockets", "--ws-max-size", str(MAX_MESSAGE), "--ws-per-message-deflate", "false", "--ws-max-queue", "8"]
+    # A thousand agents: pings are rare, and a host that was asleep for a minute is not cut off.
+    words += ["--ws-ping-interval", "30", "--ws-ping-timeout", "60", "--backlog", "4096"]
+    words += ["--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"]
+    words += ["--access-log" if access_log else "--no-access-log", "--log-level", "info" if access_log else "warning"]
+    # Nobody is believed about X-Forwarded-For unless FORWARDED_ALLOW_IPS names the reverse proxy: it ends up in the audit log.
+    words += ["--proxy-headers" if os.environ.get("FORWARDED_ALLOW_IPS") else "--no-proxy-headers", "--no-server-header"]
+    if tls_cert:
+        words += ["--ssl-certfile", tls_cert, *(["--ssl-keyfile", tls_key] if tls_key else [])]
+    become("uvicorn", *words)
+
+
+def worker(
+    concurrency: Annotated[int, typer.Option(help="Threads, or processes with --pool prefork.")] = 4,
+    pool: Annotated[str, typer.Option(help="threads, prefork or solo")] = "threads",
+    beat: Annotated[bool, typer.Option(help="Be the alarm clock too. Exactly one worker must be.")] = True,
+) -> None:
+    """The background worker."""
+    home = Path(os.environ.get("MESHCONSOLE_HOME") or "var").absolute()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    words = ["-A", "meshconsole.celery", "worker", "--pool", pool, "--concurrency", str(concurrency), "--loglevel", "warning"]
+    words += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    if beat:
+        words += ["--beat", "--schedule", str(home / "celerybeat-schedule")]
+    become("celery", *words)
+
+
+def migrate() -> None:
+    """Bring the database to this version."""
+    become("django", "migrate", "--noinput")
+
+
+def _has(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
+
+
+def _many_files() -> None:
+    """One descriptor per agent: take as many as this user may have."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

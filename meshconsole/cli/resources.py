@@ -1,0 +1,265 @@
+"""Commands about what is said: apply, diff, analyze, get, delete, rollback, history."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from .connection import REFUSED, TIMED_OUT, USAGE, Connection, Settings, fail
+from .files import Source, read
+from .messages import of_core, show
+from .output import Format, Output, age, coloured_diff, data, table
+
+Files = Annotated[list[str], typer.Option("-f", "--filename", help="File, directory, glob, or - for standard input. May be repeated.")]
+Namespace = Annotated[str, typer.Option("-n", "--namespace", help="Namespace.")]
+Message = Annotated[str, typer.Option("-m", "--message", help="Why: kept with the revision.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; store nothing.")]
+Wait = Annotated[bool, typer.Option("--wait", help="Return when every proxy concerned has taken it.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
+
+DONE = {"create": "created", "update": "configured", "delete": "deleted"}
+
+
+def apply(
+    context: typer.Context, filename: Files, dry_run: DryRun = False, wait: Wait = False, timeout: Timeout = 60, message: Message = ""
+) -> None:
+    """Store resources, all or none."""
+    source = read(filename)
+    console = Connection(context.obj)
+    answer = console.send("/api/v1/apply", source, dryRun=dry_run, message=message)
+    show(answer["messages"], source)
+    _say(answer)
+    for key in answer["unchanged"]:
+        typer.echo(f"{_name(key)} unchanged")
+    if wait and not dry_run:
+        _wait(console, answer["revision"] or answer["latest"], timeout)
+
+
+def _say(answer: dict[str, Any]) -> None:
+    tail = " (dry run)" if answer["dryRun"] else ""
+    for change in answer["changes"]:
+        typer.echo(f"{_name(change)} {DONE[change['operation']]}{tail}")
+    if answer["revision"]:
+        typer.echo(f"revision {answer['revision']}")
+
+
+def _name(key: dict[str, str]) -> str:
+    return f"{key['kind'].lower()}.{key['group']}/{key['name']} ({key['namespace']})"
+
+
+def _wait(console: Connection, revision: int, timeout: float) -> None:
+    """Until the proxies have answered. A proxy that is away does not count: it gets the revision when it is back."""
+    if not revision:
+        return
+    begin, pause = time.monotonic(), 0.05
+    while True:
+        status = console.get(f"/api/v1/revisions/{revision}/status")
+        if status["state"] == "programmed":
+            typer.echo(f"programmed after {time.monotonic() - begin:.1f} s")
+            return
+        if status["state"] == "failed":
+            for proxy in status.get("proxies", []):
+                if proxy.get("error"):
+                    typer.secho(f"{proxy.get('id') or proxy.get('name')}: {proxy['error']}", err=True, fg="red")
+            fail(f"Revision {revision} was refused by a proxy; what it ran before is still in force there.")
+        if time.monotonic() - begin > timeout:
+            late = [str(p.get("id") or p.get("name")) for p in status.get("proxies", []) if p.get("state") != "SYNCED"]
+            fail(f"Not every proxy has answered after {timeout:g} s: {', '.join(late) or 'unknown'}", TIMED_OUT)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+
+
+def diff(
+    context: typer.Context,
+    filename: Files,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 1 when something differs.")] = False,
+) -> None:
+    """What applying would change."""
+    source = read(filename)
+    answer = Connection(context.obj).send("/api/v1/diff", source)
+    show(answer["messages"], source)
+    for change in answer["changes"]:
+        coloured_diff(change["diff"])
+    if exit_code and answer["changes"]:
+        raise typer.Exit(REFUSED)
+
+
+def analyze(
+    context: typer.Context,
+    filename: Annotated[list[str], typer.Option("-f", "--filename", help="File, directory, glob, or -.")] = [],  # noqa: B006
+    live: Annotated[bool, typer.Option("--live", help="Amid what the console has stored (so does naming a --server).")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Look for mistakes. Without a console: in these files alone. With one: among its resources too."""
+    settings: Settings = context.obj
+    source = read(filename) if filename else None
+    if live or settings.server:
+        console = Connection(settings)
+        messages = (console.send("/api/v1/analyze", source) if source else console.get("/api/v1/analyze"))["messages"]
+    elif source is None:
+        fail("Which files? Give -f FILE; or --live for what the console has stored.", USAGE)
+    else:
+        messages = _analyze_here(source)
+    if output == Format.TABLE:
+        show(messages, source, err=False)
+        if not messages:
+            typer.echo("No mistakes found.")
+    else:
+        data(messages, output)
+    if any(m["level"] == "error" for m in messages):
+        raise typer.Exit(REFUSED)
+
+
+def _analyze_here(source: Source) -> list[dict[str, Any]]:
+    from meshconsole.core.analysis import analyze
+    from meshconsole.core.mesh.model import MeshConfig
+    from meshconsole.core.policies import parse
+    from meshconsole.core.resources.messages import Invalid
+
+    try:
+        policies, messages = parse(source.text)
+    except Invalid as e:
+        return of_core(e.messages)
+    return of_core([*messages, *analyze(policies, [], MeshConfig())])
+
+
+def get(
+    context: typer.Context,
+    kind: Annotated[str, typer.Argument(help="virtualservice, vs, VirtualService …, or all.")],
+    name: Annotated[str, typer.Argument()] = "",
+    namespace: Namespace = "default",
+    everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces")] = False,
+    selector: Annotated[str, typer.Option("-l", "--selector", help="app=reviews,version!=v1")] = "",
+    output: Output = Format.TABLE,
+) -> None:
+    """Stored resources."""
+    params = {"kind": "" if kind == "all" else kind, "namespace": "" if everywhere else namespace, "name": name, "labelSelector": selector}
+    items = Connection(context.obj).get("/api/v1/resources", **params)["items"]
+    if name and not items:
+        fail(f"There is no {kind} {name} in {'any namespace' if everywhere else f'namespace {namespace}'}.")
+    if output != Format.TABLE:
+        data(items[0] if name and len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}, output)
+        return
+    columns = ["NAMESPACE", "NAME", "HOSTS", "PROGRAMMED", "REVISION", "AGE"]
+    rows = [[i["metadata"]["namespace"], i["metadata"]["name"], _hosts(i["spec"]), _programmed(i), i["metadata"]["resourceVersion"],
+             age(i["metadata"]["creationTimestamp"])] for i in items]  # fmt: skip
+    if kind == "all":
+        columns.insert(0, "KIND")
+        rows = [[i["kind"], *row] for i, row in zip(items, rows, strict=True)]
+    table(columns, rows, nothing="No resources found.")
+
+
+def _hosts(spec: dict[str, Any]) -> Any:
+    servers = [h for s in spec.get("servers") or [] for h in s.get("hosts") or []]
+    return spec.get("hosts") or spec.get("host") or servers
+
+
+def _programmed(item: dict[str, Any]) -> str:
+    conditions = item.get("status", {}).get("conditions", [])
+    return next((c["status"] for c in conditions if c["type"] == "Programmed"), "Unknown")
+
+
+def delete(
+    context: typer.Context,
+    kind: Annotated[str, typer.Argument()] = "",
+    names: Annotated[list[str] | None, typer.Argument()] = None,
+    filename: Annotated[list[str], typer.Option("-f", "--filename", help="Delete what these files name.")] = [],  # noqa: B006
+    namespace: Namespace = "default",
+    message: Message = "",
+    dry_run: DryRun = False,
+    wait: Wait = False,
+    timeout: Timeout = 60,
+) -> None:
+    """Delete resources, all or none."""
+    if filename and not kind:
+        keys = _keys_in(read(filename))
+    elif kind and names and not filename:
+        keys = [{"kind": kind, "namespace": namespace, "name": name} for name in names]
+    else:
+        fail("Name them: `delete KIND NAME…`, or `delete -f FILE`.", USAGE)
+    console = Connection(context.obj)
+    answer = console.post("/api/v1/delete", json={"resources": keys}, dryRun=dry_run, message=message)
+    _say(answer)
+    if wait and not dry_run:
+        _wait(console, answer["revision"] or answer["latest"], timeout)
+
+
+def _keys_in(source: Source) -> list[dict[str, str]]:
+    from meshconsole.core.policies import parse
+    from meshconsole.core.resources.messages import Invalid
+
+    try:
+        found, _ = parse(source.text)
+    except Invalid as e:
+        show(of_core(e.messages), source)
+        raise typer.Exit(REFUSED)
+    return [{"group": p.key.group, "kind": p.key.kind, "namespace": p.key.namespace, "name": p.key.name} for p in found]
+
+
+def rollback(
+    context: typer.Context,
+    kind: Annotated[str, typer.Argument()] = "",
+    name: Annotated[str, typer.Argument()] = "",
+    to: Annotated[int, typer.Option("--to", help="The revision to go back to: as it was after it.")] = 0,
+    revision: Annotated[int, typer.Option("--revision", help="Undo this one revision.")] = 0,
+    namespace: Namespace = "default",
+    message: Message = "",
+    dry_run: DryRun = False,
+    wait: Wait = False,
+    timeout: Timeout = 60,
+) -> None:
+    """Go back: one resource (KIND NAME --to N), one revision undone (--revision N), or everything (--to N)."""
+    console = Connection(context.obj)
+    if kind and name and to and not revision:
+        sent = {"kind": kind, "namespace": namespace, "name": name, "revision": to, "message": message}
+        answer = console.post("/api/v1/rollback", json=sent, dryRun=dry_run)
+    elif revision and not kind and not to:
+        answer = console.post(f"/api/v1/revisions/{revision}/rollback", dryRun=dry_run, message=message)
+    elif to and not kind and not revision:
+        answer = console.post(f"/api/v1/revisions/{to}/restore", dryRun=dry_run, message=message)
+    else:
+        fail("Say one of: `rollback KIND NAME --to N`, `rollback --revision N`, `rollback --to N`.", USAGE)
+    if dry_run:
+        for change in answer["changes"]:
+            coloured_diff(change["diff"])
+    _say(answer)
+    if not answer["changes"]:
+        typer.echo("Nothing to change: it is as it was.")
+    if wait and not dry_run:
+        _wait(console, answer["revision"] or answer["latest"], timeout)
+
+
+def history(
+    context: typer.Context,
+    kind: Annotated[str, typer.Argument()] = "",
+    name: Annotated[str, typer.Argument()] = "",
+    namespace: Namespace = "default",
+    limit: Annotated[int, typer.Option(help="How many at most.")] = 20,
+    show_diff: Annotated[bool, typer.Option("--diff", help="With what each changed (one resource).")] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Revisions, the newest first; of one resource, or of all."""
+    console = Connection(context.obj)
+    if kind and not name:
+        fail("Name the resource too: `history KIND NAME`.", USAGE)
+    if kind:
+        items = console.get("/api/v1/history", kind=kind, name=name, namespace=namespace, limit=limit)["items"]
+        rows = [[i["revision"], age(i["created"]), i["author"], i["door"], i["operation"], i["message"]] for i in items]
+    else:
+        items = console.get("/api/v1/revisions", limit=limit)["items"]
+        rows = [[i["number"], age(i["created"]), i["author"], i["door"], _summary(i["changes"]), i["message"]] for i in items]
+    if output != Format.TABLE:
+        data(items, output)
+        return
+    if kind and show_diff:
+        for i in items:
+            typer.secho(f"revision {i['revision']}, {i['author']}, {age(i['created'])} ago: {i['message'] or '-'}", bold=True)
+            coloured_diff(i["diff"])
+        return
+    table(["REVISION", "AGE", "AUTHOR", "DOOR", "CHANGE", "MESSAGE"], rows, nothing="No revisions yet.")
+
+
+def _summary(changes: list[dict[str, str]]) -> str:
+    first = changes[0]
+    more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+    return f"{first['operation']} {first['kind']} {first['namespace']}/{first['name']}{more}"
