@@ -50,6 +50,12 @@ ROOT_NAMESPACE = env("ROOT_NAMESPACE", default="istio-system")
 OUTBOUND_TRAFFIC_POLICY = env("OUTBOUND_TRAFFIC_POLICY", default="ALLOW_ANY")
 CERTIFICATE_LIFE = env.float("CERTIFICATE_LIFE", default=24 * 3600)
 """Seconds that a workload certificate lives; it is renewed at half of it."""
+CERTIFICATE_GRACE = env.float("CERTIFICATE_GRACE", default=7 * 24 * 3600)
+"""Seconds after its end that a certificate still proves who its agent is, to get the next one; 0 asks for a new join token at once."""
+CA_KEY_ENCRYPTION_KEY = env("CA_KEY_ENCRYPTION_KEY", default="")
+"""What the authority's keys are encrypted with at rest; empty: SECRET_KEY."""
+ENDPOINT_GRACE = env.float("ENDPOINT_GRACE", default=600)
+"""Seconds that the endpoint of an agent which vanished without a word stays, while the console is up."""
 AGENT_HEARTBEAT = env.float("AGENT_HEARTBEAT", default=20.0)
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=4 * 1024 * 1024)
 

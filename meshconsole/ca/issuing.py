@@ -1,0 +1,147 @@
+"""
+Issuing one workload certificate. The order of the checks is the point; nothing is spent before it has passed what comes earlier:
+
+    1  the issuer itself is still valid              4  the token or proof (`prove`, the caller's: a join token is redeemed here)
+    2  the request is well-formed and self-signed    5  the requested identity is the proven one
+    3  its key is of a type and size that we sign    6  no other names are asked for
+                                                     7  issue, record, audit
+"""
+
+import datetime
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from django.conf import settings
+from django.db import transaction
+
+from meshconsole.accounts import audit
+from meshconsole.accounts.author import Author
+from meshconsole.core.mesh.spiffe import Identity
+
+from . import authority, request
+from .models import Issued
+from .subject import Subject
+
+
+class Refusal(ValueError):
+    """No certificate; `code` is one of protocol.Refused's codes."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class SVID:
+    serial: str
+    identity: str
+    chain: bytes
+    """PEM: the leaf, then the intermediate."""
+    trust_bundle: bytes
+    renew_at: float
+    not_after: float
+
+
+def issue(
+    csr_der: bytes,
+    *,
+    proxy_id: str,
+    requested: Identity,
+    prove: Callable[[], Identity],
+    subject: Subject,
+    now: datetime.datetime,
+    address: str = "",
+    life: float | None = None,
+    jitter: float | None = None,
+) -> SVID:
+    """Raises Refusal. `prove` says who asks, or raises Refusal itself; `jitter` in 0..1 moves the renewal around the half of its life."""
+    issuer = authority.active(now)
+    if not issuer.certificate.not_valid_before_utc <= now < issuer.certificate.not_valid_after_utc:
+        raise Refusal("busy", "the console's issuing certificate is not valid now; its operator must rotate it")
+    try:
+        csr = request.parse(csr_der)
+    except request.Bad as e:
+        raise Refusal("malformed", str(e)) from e
+    with transaction.atomic():  # a token is not spent on what is refused below
+        proven = prove()
+        if proven != requested:
+            raise Refusal("identity", f"proven is {proven}, but {requested} was asked for")
+        if extra := [name for name in request.names(csr) if name != f"URI:{requested}"]:
+            raise Refusal("identity", f"the certificate request asks for names beyond its identity: {', '.join(extra)[:500]}")
+        return _sign(csr, issuer, proxy_id, requested, subject, now, address, life or settings.CERTIFICATE_LIFE, jitter)
+
+
+def _sign(
+    csr: x509.CertificateSigningRequest,
+    issuer: authority.Issuer,
+    proxy_id: str,
+    identity: Identity,
+    subject: Subject,
+    now: datetime.datetime,
+    address: str,
+    life: float,
+    jitter: float | None,
+) -> SVID:
+    not_before = now - min(authority.BACKDATED, datetime.timedelta(seconds=life))
+    not_after = min(now + datetime.timedelta(seconds=life), issuer.certificate.not_valid_after_utc)
+    jitter = random.random() if jitter is None else jitter  # noqa: S311 (spreads load, hides nothing)
+    renew_at = now + (not_after - now) * (0.5 + 0.1 * (jitter - 0.5))
+    serial = x509.random_serial_number()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject.name())
+        .issuer_name(issuer.certificate.subject)
+        .public_key(request.public_key(csr))
+        .serial_number(serial)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(str(identity))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_KEY_USAGE, critical=True)
+        .add_extension(_BOTH_SIDES, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(csr.public_key()), critical=False)
+        .sign(issuer.key, hashes.SHA256())
+    )
+    leaf = certificate.public_bytes(serialization.Encoding.PEM)
+    Issued.objects.create(
+        serial=f"{serial:x}",
+        root_id=issuer.root_id,
+        identity=str(identity),
+        namespace=identity.namespace,
+        service_account=identity.service_account,
+        proxy_id=proxy_id,
+        subject=subject.facts(),
+        certificate=leaf.decode(),
+        created=now,
+        not_before=not_before,
+        not_after=not_after,
+        renew_at=renew_at,
+    )
+    audit.record(
+        Author(f"agent {proxy_id}", "system", address),
+        "issue",
+        f"Certificate {serial:x} {identity}",
+        f"valid until {not_after.isoformat()}",
+    )
+    return SVID(
+        f"{serial:x}", str(identity), leaf + issuer.intermediates, authority.trust_bundle(now), renew_at.timestamp(), not_after.timestamp()
+    )
+
+
+_KEY_USAGE = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=True,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+_BOTH_SIDES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])

@@ -1,0 +1,162 @@
+"""
+The registry of workloads: who is there, at which address, how they are. The only writer of its tables.
+
+A vanished agent's endpoint stays for a grace (static stability: its Envoy probably still serves); a goodbye takes it out at once.
+"""
+
+import datetime
+import threading
+from collections.abc import Iterable
+
+import msgspec
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from meshconsole.configstore.models import rfc3339
+from meshconsole.core.mesh.model import Service, Workload
+from proxyagent import protocol
+
+from . import signals, workload
+from .models import Head, WorkloadRecord
+
+Name = tuple[str, str]
+"""(namespace, name)"""
+
+
+class Refused(ValueError):
+    """The workload cannot be registered."""
+
+
+class Taken(Refused):
+    """Another identity has this name."""
+
+
+def register(spec: protocol.Workload, now: datetime.datetime, *, platform: str = "agents") -> bool:
+    """What an agent with a proven identity says of its workload. True when it is news. Raises Refused."""
+    if faults := list(workload.faults(spec)):
+        raise Refused("; ".join(faults[:10]))
+    body = msgspec.to_builtins(spec)
+    rows = WorkloadRecord.objects.filter(namespace=spec.namespace, name=spec.name)
+    row = rows.values("pk", "service_account", "spec", "platform", "lost").first()
+    if row is None:
+        try:
+            with transaction.atomic():
+                WorkloadRecord.objects.create(
+                    platform=platform, namespace=spec.namespace, name=spec.name, service_account=spec.service_account,
+                    spec=body, version=_next(), created=now, seen=now,
+                )  # fmt: skip
+        except IntegrityError:  # another process was first
+            return register(spec, now, platform=platform)
+        return True
+    if row["service_account"] != spec.service_account or row["platform"] != platform:
+        raise Taken(
+            f"{spec.namespace}/{spec.name} is registered with the service account {row['service_account']}; "
+            f"stop that one first, or give this one another name than {spec.name}"
+        )
+    if row["spec"] == body:
+        rows.filter(pk=row["pk"]).update(seen=now, lost=None)
+        return False
+    with transaction.atomic():
+        number = _next()
+        rows.filter(pk=row["pk"]).update(spec=body, seen=now, lost=None, version=number)
+    return True
+
+
+def set_health(name: Name, healthy: bool, reason: str, now: datetime.datetime) -> bool:
+    """True when it is news."""
+    rows = WorkloadRecord.objects.filter(namespace=name[0], name=name[1])
+    with transaction.atomic():
+        if rows.filter(healthy=healthy).update(health_reason=reason[:300], seen=now):
+            return False
+        return rows.exclude(healthy=healthy).update(healthy=healthy, health_reason=reason[:300], seen=now, version=_next()) == 1
+
+
+def deregister(name: Name) -> bool:
+    """A goodbye, or someone who takes it out by hand. True when it was there."""
+    with transaction.atomic():
+        deleted, _ = WorkloadRecord.objects.filter(namespace=name[0], name=name[1]).delete()
+        if deleted:
+            _next()
+    return bool(deleted)
+
+
+def lose(names: Iterable[Name], now: datetime.datetime) -> None:
+    """Their agents have vanished; the endpoints stay for the grace."""
+    for namespace, members in _by_namespace(names).items():
+        WorkloadRecord.objects.filter(namespace=namespace, name__in=members, lost=None).update(lost=now)
+
+
+def pardon(now: datetime.datetime) -> None:
+    """The console itself was away: that nobody was connected says nothing, and every grace begins again."""
+    WorkloadRecord.objects.exclude(lost=None).update(lost=now)
+
+
+def expire(now: datetime.datetime, grace: float) -> list[Name]:
+    """Take out what has been lost for longer than the grace."""
+    with transaction.atomic():
+        gone = WorkloadRecord.objects.filter(lost__lt=now - datetime.timedelta(seconds=grace))
+        names = list(gone.values_list("namespace", "name"))
+        if names:
+            gone.delete()
+            _next()
+    return names
+
+
+def number() -> int:
+    """Counts changes; equal numbers, equal workloads."""
+    return Head.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+
+
+_known: dict[tuple[int, int], Workload] = {}
+_lock = threading.Lock()
+
+
+def workloads() -> list[Workload]:
+    """Every workload, by namespace and name. An unchanged one is the same object as last time."""
+    wanted = list(WorkloadRecord.objects.order_by("namespace", "name").values_list("pk", "version"))
+    with _lock:
+        known = {key: found for key in wanted if (found := _known.get(key)) is not None}
+    fresh = [pk for pk, version in wanted if (pk, version) not in known]
+    for start in range(0, len(fresh), 500):
+        for row in WorkloadRecord.objects.filter(pk__in=fresh[start : start + 500]):
+            known[row.pk, row.version] = _model(row)
+    with _lock:
+        for key in known:
+            known[key] = _known.setdefault(key, known[key])  # whoever was first: one object for all threads
+        if len(_known) > 2 * len(wanted) + 100:
+            _known.clear()
+            _known.update(known)
+    return [known[key] for key in wanted if key in known]
+
+
+def find(name: Name) -> Workload | None:
+    row = WorkloadRecord.objects.filter(namespace=name[0], name=name[1]).first()
+    return _model(row) if row else None
+
+
+def services() -> list[Service]:
+    """Those that workloads serve and those that resources declare, by host."""
+    from .mesh import current
+
+    return list(current().services)
+
+
+def _model(row: WorkloadRecord) -> Workload:
+    spec = msgspec.convert(row.spec, protocol.Workload)
+    return workload.model(spec, healthy=row.healthy, created=rfc3339(row.created))
+
+
+def _next() -> int:
+    """The next number of the registry, in the transaction of the change; the news go out after its commit."""
+    Head.objects.get_or_create(pk=1)
+    Head.objects.filter(pk=1).update(number=F("number") + 1)
+    found = number()
+    transaction.on_commit(lambda: signals.changed.send(None, number=found))
+    return found
+
+
+def _by_namespace(names: Iterable[Name]) -> dict[str, list[str]]:
+    result: dict[str, list[str]] = {}
+    for namespace, name in names:
+        result.setdefault(namespace, []).append(name)
+    return result
