@@ -69,9 +69,7 @@ def body(request: HttpRequest | Any, status: int, text: str, messages: list[Mess
 
 def is_kubernetes(path: str) -> bool:
     return (
-        path.startswith(("/apis", "/openapi", "/version"))
-        or path.rstrip("/") in ("/api", "/api/v1")
-        or path.startswith("/api/v1/namespaces")
+        path.startswith(("/apis", "/openapi", "/version", "/api/v1/namespaces")) or path.rstrip("/") in ("/api", "/api/v1")
     )
 
 

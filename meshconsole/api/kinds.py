@@ -1,12 +1,14 @@
 """The kinds that the core knows, as the REST API names them: by group, plural and version. Nothing here knows any one kind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.http import Http404
+from rest_framework.exceptions import NotFound, ParseError
 
 from meshconsole.core.policies import KINDS
 from meshconsole.core.policies.base import Policy
+from meshconsole.core.resources.messages import Key
 
 
 def all_() -> list[type[Policy]]:
@@ -46,6 +48,18 @@ def named(word: str, group: str = "") -> Iterator[type[Policy]]:
     for kind in all_():
         if group in ("", kind.group) and word in (name(kind).lower(), kind.plural, *kind.short_names):
             yield kind
+
+
+def key(sent: Mapping[str, str]) -> Key:
+    """The resource that a person names by kind (in any of its spellings), namespace and name."""
+    if not sent.get("kind") or not sent.get("name"):
+        raise ParseError("kind and name are needed")
+    found = list(named(sent["kind"], sent.get("group", "")))
+    if not found:
+        raise NotFound(f"there is no kind {sent['kind']!r}")
+    if len(found) > 1:
+        raise ParseError(f"{sent['kind']!r} is a kind of several groups: {', '.join(k.group for k in found)}; name one as group")
+    return Key(found[0].group, name(found[0]), sent.get("namespace") or "default", sent["name"])
 
 
 def schema(kind: type[Policy]) -> dict[str, Any]:

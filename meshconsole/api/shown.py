@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from meshconsole.configstore import store
 from meshconsole.configstore.body import unified
 from meshconsole.configstore.models import Change, Resource, Revision, rfc3339
 from meshconsole.configstore.store import Applied, ChangeView
@@ -55,7 +56,9 @@ def applied(result: Applied, dry_run: bool) -> dict[str, Any]:
         "revision": result.revision,
         "dryRun": dry_run,
         "changes": [change(c) for c in result.changes],
+        "unchanged": [reference(k) for k in result.unchanged],
         "messages": [message(m) for m in result.messages],
+        "latest": result.revision or store.latest(),
     }
 
 

@@ -16,6 +16,7 @@ urlpatterns = [
     path("api/docs/", docs.Docs.as_view(), name="api-docs"),
     # ours
     path("api/v1/apply", changes.Apply.as_view()),
+    path("api/v1/delete", changes.Delete.as_view()),
     path("api/v1/diff", changes.Diff.as_view()),
     path("api/v1/analyze", changes.Analyze.as_view()),
     path("api/v1/resources", changes.Resources.as_view()),

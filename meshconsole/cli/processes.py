@@ -42,7 +42,7 @@ def web(
     words = ["meshconsole.asgi:application", "--host", host, "--port", str(port), "--workers", str(workers)]
     words += ["--loop", "uvloop" if _has("uvloop") else "auto", "--http", "httptools", "--lifespan", "on"]
     # Frames are compressed protobuf or small: deflating them again costs memory per agent and wins little.
-    words += ["--ws", "websockets", "--ws-max-size", str(MAX_MESSAGE), "--ws-per-message-deflate", "false", "--ws-max-queue", "8"]
+    words += ["--ws", "websockets-sansio", "--ws-max-size", str(MAX_MESSAGE), "--ws-per-message-deflate", "false"]
     # A thousand agents: pings are rare, and a host that was asleep for a minute is not cut off.
     words += ["--ws-ping-interval", "30", "--ws-ping-timeout", "60", "--backlog", "4096"]
     words += ["--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"]

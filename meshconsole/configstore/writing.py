@@ -91,14 +91,14 @@ def write(
     plan = _plan(want(), author)
     said = [*messages, *plan.messages]
     if dry_run or not plan.changes:
-        return Applied(None, plan.views, said)
+        return Applied(None, plan.views, said, plan.unchanged)
     with transaction.atomic():
         if _lock() != seen:
             plan = _plan(want(), author)
             said = [*messages, *plan.messages]
         if not plan.changes:
-            return Applied(None, [], said)
-        return Applied(_commit(plan, author, message), plan.views, said)
+            return Applied(None, [], said, plan.unchanged)
+        return Applied(_commit(plan, author, message), plan.views, said, plan.unchanged)
 
 
 def latest() -> int:
@@ -118,6 +118,7 @@ class _Plan:
     stored: Mapping[Key, Resource]
     views: list[ChangeView]
     messages: list[Message]
+    unchanged: list[Key]
 
 
 def _plan(wanted: Mapping[Key, Wanted], author: Author) -> _Plan:
@@ -128,7 +129,8 @@ def _plan(wanted: Mapping[Key, Wanted], author: Author) -> _Plan:
     changes = {key: w for key, w in wanted.items() if _differs(w, stored.get(key))}
     _storable(changes, documents)
     found = _analyse(changes, stored, documents) if changes else []
-    return _Plan(changes, stored, [_view(key, w, stored.get(key)) for key, w in changes.items()], found)
+    views = [_view(key, w, stored.get(key)) for key, w in changes.items()]
+    return _Plan(changes, stored, views, found, [key for key in wanted if key not in changes])
 
 
 def _commit(plan: _Plan, author: Author, message: str) -> int:
@@ -181,7 +183,8 @@ def _fresh(wanted: Mapping[Key, Wanted], stored: Mapping[Key, Resource], documen
 def _differs(w: Wanted, row: Resource | None) -> bool:
     if row is None:
         return w.body is not None
-    return w.body is None or w.body != row.body
+    # All versions of a kind have one schema: writing the same by another version's URL changes nothing.
+    return w.body is None or {**w.body, "apiVersion": ""} != {**row.body, "apiVersion": ""}
 
 
 def _storable(changes: Mapping[Key, Wanted], documents: Mapping[Key, int]) -> None:

@@ -43,6 +43,26 @@ class Apply(View):
         return Response(shown.applied(result, dry))
 
 
+class Delete(View):
+    needs = {"POST": PerResource}
+
+    @extend_schema(
+        summary="Delete resources, all or none",
+        request={"application/json": {"type": "object", "properties": {"resources": {"type": "array", "items": {"type": "object"}}}}},
+        responses=OpenApiTypes.OBJECT,
+        parameters=[DRY_RUN, MESSAGE],
+        tags=["changes"],
+    )
+    def post(self, request: Request) -> Response:
+        named = content.mapping(request).get("resources")
+        if not isinstance(named, list) or not named or not all(isinstance(n, dict) for n in named):
+            raise ParseError("resources: a list of {kind, namespace, name} is needed")
+        keys = [kinds.key({k: v for k, v in n.items() if isinstance(v, str)}) for n in named]
+        dry = self.flag("dryRun")
+        result = store.delete(keys, author=self.author(), message=self.text("message")[:1000], dry_run=dry)
+        return Response(shown.applied(result, dry))
+
+
 class Diff(View):
     needs = {"POST": ("get", "*")}
 

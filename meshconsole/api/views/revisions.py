@@ -7,7 +7,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from meshconsole.configstore import store
-from meshconsole.core.resources.messages import Key
 from meshconsole.xds import status
 
 from .. import content, kinds, shown
@@ -93,7 +92,7 @@ class Rollback(View):
         number = sent.get("revision")
         if not isinstance(number, int) or isinstance(number, bool):
             raise ParseError("revision: a whole number is needed")
-        key = key_of({k: v for k, v in sent.items() if isinstance(v, str)})
+        key = kinds.key({k: v for k, v in sent.items() if isinstance(v, str)})
         dry = self.flag("dryRun")
         result = store.rollback(key, number, author=self.author(), message=str(sent.get("message") or "")[:1000], dry_run=dry)
         return Response(shown.applied(result, dry))
@@ -109,20 +108,8 @@ class History(View):
         parameters=[OpenApiParameter(n, str, required=n in ("kind", "name")) for n in ("kind", "name", "namespace", "group")],
     )
     def get(self, request: Request) -> Response:
-        key = key_of({k: str(v) for k, v in request.query_params.items()})
+        key = kinds.key({k: str(v) for k, v in request.query_params.items()})
         found = store.history(key, self.number("limit", 100, 1, 1000)) if self.can("get", key.kind, key.namespace) else []
         if not found:
             raise NotFound(f"{key} never existed")
         return Response({"items": [shown.entry(c) for c in found]})
-
-
-def key_of(sent: dict[str, str]) -> Key:
-    """The resource that a person names by kind (in any of its spellings), namespace and name."""
-    if not sent.get("kind") or not sent.get("name"):
-        raise ParseError("kind and name are needed")
-    found = list(kinds.named(sent["kind"], sent.get("group", "")))
-    if not found:
-        raise NotFound(f"there is no kind {sent['kind']!r}")
-    if len(found) > 1:
-        raise ParseError(f"{sent['kind']!r} is a kind of several groups: {', '.join(k.group for k in found)}; name one as group")
-    return Key(found[0].group, kinds.name(found[0]), sent.get("namespace") or "default", sent["name"])
