@@ -4,6 +4,8 @@ Settings, 12-factor: everything an operator may change is an environment variabl
 Without any of them Meshconsole runs on SQLite and an embedded Valkey below ./var.
 """
 
+import os
+import tempfile
 from pathlib import Path
 
 import environ
@@ -18,7 +20,6 @@ HOME = Path(env("MESHCONSOLE_HOME", default=str(Path.cwd() / "var"))).absolute()
 
 def _secret_key() -> str:
     """SECRET_KEY, or one made at the first start and kept beside the database (mode 0600)."""
-    import os
     import secrets
 
     if key := env("SECRET_KEY", default=""):
@@ -129,6 +130,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000; PRAGMA cache_size=-32000;",
     }
+    # A real file for tests too: the in-memory database of Django's tests has no WAL and fails, where the real one waits, when two threads write.
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"meshconsole-test-{os.getpid()}.sqlite3")}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
