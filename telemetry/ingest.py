@@ -6,7 +6,7 @@ import time
 from operator import add
 
 import msgspec
-from django.db import transaction
+from django.db import connection, transaction
 
 from . import samples
 from .histogram import SIZE, rebucket
@@ -50,10 +50,12 @@ def store(proxy_id: str, epoch: str, seq: int, batch: bytes, *, now: float | Non
     rows = figures(decoded)
     at = window(min(decoded.end, now + FUTURE))
     covered = min(max(decoded.end - decoded.start, 0.0), float(FINEST))
+    # Numbers seen in somebody else's unfinished transaction may never be.
+    dictionary = Dictionary(_dictionary.limit) if connection.in_atomic_block else _dictionary
     with transaction.atomic():
         if not advance(proxy_id, epoch, seq, at, covered, int(now)):
             return AgentCursor.objects.values_list("seq", flat=True).get(proxy_id=proxy_id, epoch=epoch)
-        ids = _dictionary.ids(proxy_id, list(rows), int(now))
+        ids = dictionary.ids(proxy_id, list(rows), int(now))
         add_up(at, _by_series(ids, rows))
         transaction.on_commit(ids.keep)
     return seq

@@ -26,6 +26,7 @@ dictionary = Dictionary()
 def edges(start: float, end: float, namespaces: Collection[str] | None, now: float) -> list[Edge]:
     parts = tiles(start, min(end, now), now)
     rows = _totals(parts)
+    dictionary = _names()
     dictionary.learn(rows)
     seconds = Seconds(parts, now)
     wanted = None if namespaces is None else set(namespaces)
@@ -46,7 +47,8 @@ def series(metric: str, start: float, end: float, step: int, by: Sequence[str], 
     step = -(-step // finest) * finest
     first, last = int(start // step * step), min(end, now // FINEST * FINEST)
     steps = [(at, min(at + step, last) - at) for at in range(first, int(last), step)]
-    numbers = _once(dictionary.matching(where), by)
+    dictionary = _names()
+    numbers = _once(dictionary, dictionary.matching(where), by)
     if not steps or not numbers:
         return lines(metric, (), steps, by)
     coarsest = max(r for r in Resolution if step % r == 0)
@@ -68,7 +70,12 @@ def _number(value):
     return value if isinstance(value, int | float) else int(value)
 
 
-def _once(numbers: Sequence[int], by: Sequence[str]) -> list[int]:
+def _names() -> Dictionary:
+    """This process's dictionary; inside of a transaction one of its own, for what is seen there may be rolled back."""
+    return Dictionary() if connection.in_atomic_block else dictionary
+
+
+def _once(dictionary: Dictionary, numbers: Sequence[int], by: Sequence[str]) -> list[int]:
     """What both ends report is counted once: the destination's series only where no source reports the pair (unless the reporter is asked for)."""
     if "reporter" in by:
         return list(numbers)
