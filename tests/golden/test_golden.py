@@ -35,7 +35,9 @@ def test_a_policy_becomes_the_envoy_configuration_that_is_written_down(folder: P
 def test_a_real_envoy_accepts_every_golden(tmp_path: Path):
     secrets = bootstrap.Authority().issue("default", "golden")
     sets = [
-        (f"{name} {proxy}", resources) for folder, name in zip(FOLDERS, NAMES, strict=True) for proxy, resources in outcome(folder).proxies.items()
+        (f"{name} {proxy}", resources)
+        for folder, name in zip(FOLDERS, NAMES, strict=True)
+        for proxy, resources in outcome(folder).proxies.items()
     ]
     assert sets, "no golden case compiles to anything"
     said = bootstrap.validate(bootstrap.static(sets, secrets), tmp_path)

@@ -1,37 +1,56 @@
 """One proxy's whole configuration, from units. A Compiler lives as long as its process: it holds the memo."""
 
-from meshconsole.core.envoy.resource_set import ResourceSet
-from meshconsole.core.mesh.model import ProxyKind, Workload
+import operator
+
+from meshconsole.core.envoy.resource_set import Blob, Name, ResourceSet
+from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
 
 from . import clusters, gateway, inbound, kinds, outbound, resolve, virtual_hosts
-from .client import ClientClass, label
+from .client import ClientClass
 from .demand import Demand
-from .memo import Key, Memo, Result, Run, Tracer
+from .memo import Key, Memo, Result, Run, Tracer, Unit
+
+_NOTHING = Demand()
+_NO_BLOBS: dict[Name, Blob] = {}
+_NO_ALIASES: dict[str, str] = {}
+_KEPT_TURNS = 8
+"""For how many snapshots a shared set is kept that no proxy asks for."""
 
 
 class Compiler:
     def __init__(self, known: kinds.Kinds | None = None):
         self.kinds = known if known is not None else kinds.discovered()
         self.memo = Memo(self._compute)
-        self._snapshot: Snapshot | None = None
         self._run: Run | None = None
-        self._shared: dict[tuple[ClientClass, Demand], list[tuple[dict[str, str | None], outbound.OutboundSet]]] = {}
+        self._shared: dict[tuple[ClientClass, Demand], list[outbound.OutboundSet]] = {}
+        self._last: dict[str, tuple[tuple[object, ...], ResourceSet]] = {}
 
-    def compile(self, snapshot: Snapshot, workload: Workload, demand: Demand = Demand()) -> ResourceSet:
-        """What `workload`'s proxy shall hold. Equal inputs give the same Blob objects, for whichever proxy."""
+    def compile(self, snapshot: Snapshot, workload: Workload, demand: Demand = _NOTHING) -> ResourceSet:
+        """What `workload`'s proxy shall hold. Equal inputs give the same Blob objects, for whichever proxy; and the same ResourceSet
+        object as the last time where nothing changed for this proxy."""
         run = self._under(snapshot)
-        labels = workload.labels
         if workload.kind is ProxyKind.GATEWAY:
-            return ResourceSet(gateway.assemble(run, workload))
+            return self._put_together(workload, gateway.units(run, workload), _NO_BLOBS, _NO_ALIASES)
         client = ClientClass.of(self.scope(snapshot, workload))
-        shared = self._outbound(run, client, workload, demand)
-        blobs = dict(shared.blobs)
-        for key in self._own(workload, shared):
-            for each in run.unit(key, labels).blobs:
-                blobs[each.type, each.name] = each
-        return ResourceSet(blobs, shared.aliases)
+        shared = self._outbound(run, client, workload.labels, demand)
+        keys: list[Key] = [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
+        keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
+        own = [run.unit(key, workload.labels) for key in keys]
+        return self._put_together(workload, own, shared.blobs, shared.aliases)
+
+    def _put_together(self, workload: Workload, own: list[Unit], shared: dict[Name, Blob], aliases: dict[str, str]) -> ResourceSet:
+        parts = (shared, aliases, *own)
+        last = self._last.get(workload.id)
+        if last is not None and len(last[0]) == len(parts) and all(map(operator.is_, last[0], parts)):
+            return last[1]
+        blobs = dict(shared)
+        for unit in own:
+            blobs.update(((each.type, each.name), each) for each in unit.blobs)
+        resources = ResourceSet(blobs, aliases)
+        self._last[workload.id] = parts, resources
+        return resources
 
     def scope(self, snapshot: Snapshot, workload: Workload) -> Scope:
         """What the workload may see: everything, as `Sidecar`s narrow it."""
@@ -49,26 +68,33 @@ class Compiler:
                     scope = policy.narrow(scope)
         return scope
 
-    def _own(self, workload: Workload, shared: outbound.OutboundSet) -> list[Key]:
-        keys: list[Key] = [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
-        keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
-        return keys
-
     def _under(self, snapshot: Snapshot) -> Run:
-        if self._run is None or self._snapshot is not snapshot:
-            self._snapshot, self._run = snapshot, Run(self.memo, snapshot)
-            self._shared.clear()
+        if self._run is None or self._run.snapshot is not snapshot:
+            self._run = Run(self.memo, snapshot)
             self.memo.forget_unused()
+            oldest = self.memo.turn - _KEPT_TURNS
+            self._shared = {key: kept for key, sets in self._shared.items() if (kept := [s for s in sets if s.seen >= oldest])}
+            if len(self._last) > 2 * len(snapshot.workloads) + 16:
+                living = {workload.id for workload in snapshot.workloads}
+                self._last = {name: last for name, last in self._last.items() if name in living}
         return self._run
 
-    def _outbound(self, run: Run, client: ClientClass, workload: Workload, demand: Demand) -> outbound.OutboundSet:
+    def _outbound(self, run: Run, client: ClientClass, labels: Labels, demand: Demand) -> outbound.OutboundSet:
         variants = self._shared.setdefault((client, demand), [])
-        for read, shared in variants:
-            if all(label(workload.labels, key) == value for key, value in read.items()):
-                return shared
-        shared = outbound.assemble(run, client, workload.labels, demand)
-        read = {key: value for unit in shared.units.values() for key, value in unit.labels.items()}
-        variants.append((read, shared))
+        snapshot = run.snapshot
+        for place, shared in enumerate(variants):
+            if not shared.holds_for(labels):
+                continue
+            if shared.token is not snapshot.token:
+                if shared.token is not snapshot.parent or snapshot.dirty is None:
+                    continue
+                shared = variants[place] = shared.revised(run, labels)
+            shared.seen = self.memo.turn
+            return shared
+        shared = outbound.assemble(run, client, labels, demand)
+        shared.seen = self.memo.turn
+        variants[:] = [s for s in variants if s.token is snapshot.token or not s.holds_for(labels)]
+        variants.append(shared)
         return shared
 
     def _compute(self, tracer: Tracer, key: Key) -> Result:

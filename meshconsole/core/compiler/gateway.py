@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from meshconsole.core.envoy import defaults, listeners, metrics, routes
 from meshconsole.core.envoy.draft import GatewayDraft, HostDraft, HttpFilter, Json, Route, ServerDraft
-from meshconsole.core.envoy.resource_set import Blob, Name, Origin, XdsType
+from meshconsole.core.envoy.resource_set import Blob, Origin, XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Workload
@@ -13,7 +13,7 @@ from meshconsole.core.policies.base import Phase, Policy
 from .client import ClientClass
 from .inbound import local_policies
 from .kinds import Kinds
-from .memo import Key, Result, Run, Tracer
+from .memo import Key, Result, Run, Tracer, Unit
 from .outbound import NEEDED
 from .view import UnitView, exported
 from .virtual_hosts import HostFacts, render
@@ -49,14 +49,11 @@ class Served(NamedTuple):
     origins: tuple[Origin, ...]
 
 
-def assemble(run: Run, workload: Workload) -> dict[Name, Blob]:
-    unit = run.unit(("gateway", workload.namespace, workload.name), workload.labels)
-    blobs = {(b.type, b.name): b for b in unit.blobs}
+def units(run: Run, workload: Workload) -> list[Unit]:
+    """Everything that a gateway proxy holds: its listeners with their routes, and the clusters that these lead to."""
+    first = run.unit(("gateway", workload.namespace, workload.name), workload.labels)
     client = _client(workload)
-    for name in unit.value.clusters:
-        for each in run.unit(("cluster", client, name), workload.labels).blobs:
-            blobs[each.type, each.name] = each
-    return blobs
+    return [first, *(run.unit(("cluster", client, name), workload.labels) for name in first.value.clusters)]
 
 
 def _client(workload: Workload) -> ClientClass:

@@ -123,7 +123,7 @@ class Run:
         self.memo.computed += 1
         unit = Unit(key, result.value, self.memo.intern(result.blobs), tracer)
         unit.token, unit.seen = self.snapshot.token, self.memo.turn
-        variants[:] = [u for u in variants if u.token is self.snapshot.token or not self._outdated(u)][: MAX_VARIANTS - 1] + [unit]
+        variants[:] = [*[u for u in variants if u.token is self.snapshot.token or not self._outdated(u)][: MAX_VARIANTS - 1], unit]
         return unit
 
     def _holds(self, unit: Unit, labels: Labels) -> bool:

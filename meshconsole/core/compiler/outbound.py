@@ -6,8 +6,9 @@ from meshconsole.core.envoy.resource_set import Blob, Name, XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Labels, Protocol, Service
+from meshconsole.core.mesh.snapshot import Question
 
-from .client import ClientClass
+from .client import ClientClass, label
 from .clusters import PASSTHROUGH, parse_name
 from .demand import Demand
 from .memo import Key, Result, Run, Tracer, Unit
@@ -56,17 +57,63 @@ def http_ports(service: Service) -> list[int]:
 class OutboundSet:
     """One class's outbound resources under one demand, put together from units; shared by every proxy of the class."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: ClientClass, demand: Demand, token: object):
+        self.client = client
+        self.demand = demand
+        self.token = token
+        """The snapshot for which it holds."""
         self.units: dict[Key, Unit] = {}
         self.aliases: dict[str, str] = {}
         self.blobs: dict[Name, Blob] = {}
         self.filters: frozenset[HttpFilter] = frozenset()
-        self.token: object = None
+        self.labels: dict[str, str | None] = {}
+        """Labels of the client that some unit read: it holds for clients that answer the same."""
+        self.seen = 0
+        self._readers: dict[Question, set[Key]] | None = None
+
+    def holds_for(self, labels: Labels) -> bool:
+        return all(label(labels, key) == value for key, value in self.labels.items())
+
+    def readers(self) -> dict[Question, set[Key]]:
+        """Question -> the units that read it, or used one that did."""
+        if self._readers is None:
+            self._readers = {}
+            for unit in self.units.values():
+                self._note(unit)
+        return self._readers
+
+    def _note(self, unit: Unit) -> None:
+        assert self._readers is not None
+        for question in unit.questions:
+            self._readers.setdefault(question, set()).add(unit.key)
+
+    def revised(self, run: Run, labels: Labels) -> "OutboundSet":
+        """The same set under the snapshot that follows its own: only units that read what changed are looked at."""
+        readers = self.readers()
+        assert run.snapshot.dirty is not None
+        affected = {key for question in run.snapshot.dirty for key in readers.get(question, ())}
+        changed = [unit for key in affected if (unit := run.unit(key, labels)) is not self.units[key]]
+        if not changed:
+            self.token = run.snapshot.token
+            return self
+        if any(unit.value != self.units[unit.key].value for unit in changed):
+            return assemble(run, self.client, labels, self.demand)
+        following = OutboundSet(self.client, self.demand, run.snapshot.token)
+        following.units, following.blobs = dict(self.units), dict(self.blobs)
+        following.aliases, following.filters, following.labels = self.aliases, self.filters, dict(self.labels)
+        following._readers = readers  # an older set is not revised again; a reader too many costs one look
+        for unit in changed:
+            for each in self.units[unit.key].blobs:
+                following.blobs.pop((each.type, each.name), None)
+            following.blobs.update(((each.type, each.name), each) for each in unit.blobs)
+            following.units[unit.key] = unit
+            following.labels.update(unit.labels)
+            following._note(unit)
+        return following
 
 
 def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> OutboundSet:
-    result = OutboundSet()
-    result.token = run.snapshot.token
+    result = OutboundSet(client, demand, run.snapshot.token)
 
     def take(key: Key) -> Unit:
         unit = result.units.get(key)
@@ -74,6 +121,7 @@ def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> O
             unit = result.units[key] = run.unit(key, labels)
             for each in unit.blobs:
                 result.blobs[each.type, each.name] = each
+            result.labels.update(unit.labels)
         return unit
 
     wanted: dict[Canonical, None] = dict.fromkeys(take(("eager", client)).value) if client.eager else {}

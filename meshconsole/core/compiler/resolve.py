@@ -42,10 +42,9 @@ def compile_resolution(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         each = hosts.is_wildcard(service.host) and service.resolution is Resolution.NONE
         if service.port(number) is not None:
             return Result(Canonical(host if each else service.host, number))
-    qualified = service.host if service is not None and not hosts.is_wildcard(service.host) else host
-    if any(tracer.ask("concerning", kind, qualified) for kind in kinds.of(Phase.ROUTES)):
-        return Result(Canonical(qualified, port or 80))
-    return Result(Canonical(qualified, port or 80, known=False))
+    elif any(tracer.ask("concerning", kind, host) for kind in kinds.of(Phase.ROUTES)):
+        return Result(Canonical(host, port or 80))
+    return Result(Canonical(host, port or 80, known=False))
 
 
 def find(view: UnitView, host: str) -> Service | None:

@@ -30,7 +30,7 @@ def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     assert isinstance(client, ClientClass) and isinstance(canonical, resolve.Canonical)
     view = UnitView(tracer, client)
     if not canonical.known:
-        return _unknown(client, canonical)
+        return _unknown(tracer, client, canonical)
     service = view.reached(canonical.host)
     draft = HostDraft(
         host=canonical.host,
@@ -43,7 +43,7 @@ def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         draft.routes = [default_route(view, service, canonical.port)]
     write(kinds, tracer, view, draft)
     if not draft.routes:
-        return _unknown(client, canonical)
+        return _unknown(tracer, client, canonical)
     facts, body = render(draft, service, tracer, client, canonical.name)
     return Result(facts, (blob(XdsType.VHDS, canonical.name, body, tuple(draft.origins)),))
 
@@ -78,10 +78,13 @@ def render(
     return HostFacts(tuple(routes.clusters_of(draft.routes)), filters), body
 
 
-def _unknown(client: ClientClass, canonical: resolve.Canonical) -> Result:
+def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) -> Result:
     """A host that nobody declared: reached through DNS (ALLOW_ANY), or refused (REGISTRY_ONLY)."""
     authority = f"{canonical.host}:{canonical.port}"
-    domains = [authority] + ([canonical.host] if canonical.port == 80 else [])
+    domains = [authority]
+    if canonical.port == 80 and tracer.unit(("resolve", client, canonical.host)).value == canonical:
+        # Without a port the name may mean a service's default port: no two virtual hosts may share a domain.
+        domains.append(canonical.host)
     if client.allow_any and not hosts.is_wildcard(canonical.host):
         cluster = PASSTHROUGH + authority
         route: Json = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, "timeout": "0s"}}

@@ -24,10 +24,7 @@ def oldest_first(policies: Iterable[A]) -> list[A]:
 
 def visible(export_to: Iterable[str], owner: str, viewer: str, *, default: tuple[str, ...] = ("*",)) -> bool:
     """Is something that namespace `owner` exports to `export_to` seen in namespace `viewer`? `.` own, `*` all, `~` none."""
-    for scope in tuple(export_to) or default:
-        if scope in ("*", viewer) or (scope == "." and owner == viewer):
-            return True
-    return False
+    return any(scope in ("*", viewer) or (scope == "." and owner == viewer) for scope in tuple(export_to) or default)
 
 
 def levels(policies: Iterable[A], namespace: str, root: str) -> tuple[list[A], list[A]]:

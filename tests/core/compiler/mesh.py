@@ -1,5 +1,6 @@
 """Meshes for the compiler's tests, and small policies that stand in for real kinds."""
 
+import dataclasses
 from typing import Any, ClassVar
 
 from meshconsole.core.mesh.model import MeshConfig, Protocol, Workload, WorkloadPort
@@ -29,8 +30,8 @@ def bookinfo() -> list[Workload]:
     return [workload(name, address=f"127.0.1.{10 + i}", outbound_address=f"127.0.1.{10 + i}") for i, name in enumerate(names)]
 
 
-def snapshot(policies: list[Any] | None = None, workloads: list[Workload] | None = None, mesh: MeshConfig = MeshConfig(), revision: int = 1) -> Snapshot:
-    return Snapshot(mesh, policies or [], bookinfo() if workloads is None else workloads, revision)
+def snapshot(policies: list[Any] | None = None, workloads: list[Workload] | None = None, mesh: MeshConfig | None = None) -> Snapshot:
+    return Snapshot(mesh or MeshConfig(), policies or [], bookinfo() if workloads is None else workloads, 1)
 
 
 class Fake(Policy):
@@ -42,13 +43,18 @@ class Fake(Policy):
 
     @classmethod
     def make(cls, name: str, spec: Any = None, namespace: str = "default", created: str = "") -> Any:
-        data = {"apiVersion": "test.meshconsole.io/v1", "kind": cls.__name__, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+        data = {
+            "apiVersion": "test.meshconsole.io/v1",
+            "kind": cls.__name__,
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": spec,
+        }
         if created:
             data["metadata"]["creationTimestamp"] = created
         return cls.model_validate(data)
 
 
-class Redirecting(Fake):
+class Answering(Fake):
     """`spec: {host, status}`: every request to the host is answered with the status; `label` restricts it to clients that bear it."""
 
     phase: ClassVar[Phase | None] = Phase.ROUTES
@@ -67,6 +73,19 @@ class Redirecting(Fake):
             label = policy.spec.get("label")
             if label is None or view.labels.get(label[0]) == label[1]:
                 origin = Origin(cls.__name__, policy.metadata.namespace, policy.metadata.name)
-                draft.routes = [Route(policy.metadata.name, {"prefix": "/"}, direct_response={"status": policy.spec["status"]}, origin=origin)]
+                draft.routes = [
+                    Route(policy.metadata.name, {"prefix": "/"}, direct_response={"status": policy.spec["status"]}, origin=origin)
+                ]
                 draft.origins.append(origin)
                 return
+
+
+class Narrowing(Fake):
+    """`spec: {hosts: [(namespace, pattern), …]}`: what all clients of its namespace see, and get unasked."""
+
+    plural: ClassVar[str] = "narrowings"
+
+    def narrow(self, scope: Any) -> Any:
+        if scope.rank >= 2:
+            return scope
+        return dataclasses.replace(scope, rank=2, eager=True, hosts=tuple(tuple(pair) for pair in self.spec["hosts"]))

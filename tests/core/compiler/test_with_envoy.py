@@ -146,7 +146,9 @@ def test_both_sides_count_the_request_with_istios_words(pair: Pair):
         'response_flags="-"',
     ):
         assert words in source
-    destination = next(m for m in pair.metrics(pair.server_admin) if m.startswith("envoy_istio_requests_total{") and "CN=productpage-v1" in m)
+    destination = next(
+        m for m in pair.metrics(pair.server_admin) if m.startswith("envoy_istio_requests_total{") and "CN=productpage-v1" in m
+    )
     principal = 'peer_principal="spiffe://cluster.local/ns/default/sa/productpage"'
     for words in ('reporter="destination"', 'service="reviews.default.svc.cluster.local;reviews;default"', principal):
         assert words in destination
