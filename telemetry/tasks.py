@@ -36,15 +36,13 @@ def delete_expired(now: float) -> dict[str, int]:
 
 def _delete(table: str, column: str, before: int) -> int:
     """Short transactions: SQLite has one writer. Whole windows at a time, for the tables are clustered by them."""
+    oldest = f'SELECT {column} AS at FROM "{table}" WHERE {column} < %s ORDER BY {column} LIMIT {CHUNK}'  # noqa: S608
     total = 0
     with connection.cursor() as cursor:
         while True:
-            cursor.execute(
-                f'SELECT MAX({column}) FROM (SELECT {column} FROM "{table}" WHERE {column} < %s ORDER BY {column} LIMIT {CHUNK}) AS oldest',
-                [before],
-            )  # noqa: S608
+            cursor.execute(f"SELECT MAX(at) FROM ({oldest}) AS oldest", [before])  # noqa: S608
             upto = cursor.fetchone()[0]
             if upto is None:
                 return total
-            cursor.execute(f'DELETE FROM "{table}" WHERE {column} <= %s AND {column} < %s', [upto, before])  # noqa: S608
+            cursor.execute(f'DELETE FROM "{table}" WHERE {column} <= %s', [upto])  # noqa: S608
             total += cursor.rowcount

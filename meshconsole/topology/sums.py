@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from operator import add
 
-from telemetry.histogram import quantiles
 from telemetry.edges import Edge as Traffic
 from telemetry.edges import failure
+from telemetry.histogram import quantiles
 
 
 def rounded(value: float) -> float:

@@ -3,8 +3,8 @@
 from meshconsole.core.mesh.model import Endpoint, Location, Port, Protocol, ProxyKind, Resolution, Service, Workload, WorkloadPort
 from meshconsole.topology.build import Known, Period
 from meshconsole.topology.graph import Badge, Instance, PolicyName
-from telemetry.histogram import observe
 from telemetry.edges import Edge, Peer, Response
+from telemetry.histogram import observe
 
 DOMAIN = "svc.cluster.local"
 APPS = {"productpage": ("v1",), "details": ("v1",), "reviews": ("v1", "v2", "v3"), "ratings": ("v1",)}
