@@ -82,6 +82,13 @@ class View(APIView):
         """Where the asker may see this kind; None: everywhere."""
         return visible(who(self.request), verb, kind)
 
+    def within(self, kind: str) -> list[str] | None:
+        """The same, narrowed to the namespace that the query asks for."""
+        seen, wanted = self.namespaces(kind), self.text("namespace")
+        if not wanted:
+            return None if seen is None else sorted(seen)
+        return [wanted] if seen is None or wanted in seen else []
+
     def text(self, name: str, default: str = "") -> str:
         return self.request.query_params.get(name, default)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 
 Selector = Callable[[Mapping[str, str]], bool]
 
-_SET = re.compile(r"^(?P<key>[^\s!=(),]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)$")
-_EQUAL = re.compile(r"^(?P<key>[^\s!=(),]+)\s*(?P<op>==|=|!=)\s*(?P<value>[^\s!=(),]*)$")
-_EXISTS = re.compile(r"^(?P<op>!?)\s*(?P<key>[^\s!=(),]+)$")
+_SET = re.compile(r"^(?P<key>[^\s!=(),<>]+)\s+(?P<op>in|notin)\s*\((?P<values>[^()]*)\)$")
+_EQUAL = re.compile(r"^(?P<key>[^\s!=(),<>]+)\s*(?P<op>==|=|!=)\s*(?P<value>[^\s!=(),<>]*)$")
+_EXISTS = re.compile(r"^(?P<op>!?)\s*(?P<key>[^\s!=(),<>]+)$")
 
 
 def parse(text: str) -> Selector:

@@ -69,6 +69,8 @@ class Applied:
     changes: list[ChangeView]
     messages: list[Message] = field(default_factory=list)
     """Warnings and infos."""
+    unchanged: list[Key] = field(default_factory=list)
+    """Stored just so already."""
 
 
 def rows(keys: Iterable[Key]) -> dict[Key, Resource]:

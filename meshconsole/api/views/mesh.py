@@ -35,8 +35,8 @@ def seconds(text: str) -> int:
 class MeshView(View):
     def seen(self, things: list[Any], kind: str) -> list[Any]:
         """Those in the namespace asked for that the asker may see."""
-        allowed, wanted = self.namespaces(kind), self.text("namespace")
-        return [t for t in things if wanted in ("", t.namespace) and (allowed is None or t.namespace in allowed)]
+        namespaces = self.within(kind)
+        return [t for t in things if namespaces is None or t.namespace in namespaces]
 
     def window(self) -> tuple[float, float]:
         end = time.time()
@@ -114,14 +114,11 @@ class Topology(MeshView):
         parameters=[WINDOW, NAMESPACE, OpenApiParameter("kind", str, enum=["workload", "versionedApp", "app", "service"])],
     )
     def get(self, request: Request) -> Response:
-        kind = self.text("kind", "versionedApp")
-        if kind not in ("workload", "versionedApp", "app", "service"):
-            raise ParseError(f"kind: {kind!r} is none of workload, versionedApp, app, service")
-        allowed, wanted = self.namespaces("Topology"), self.text("namespace")
-        namespaces = None if allowed is None else sorted(allowed)
-        if wanted:
-            namespaces = [wanted] if allowed is None or wanted in allowed else []
-        return Response(plain(queries.current(seconds(self.text("window", "60s")), kind, namespaces)))
+        try:
+            graph = queries.current(seconds(self.text("window", "60s")), self.text("kind", "versionedApp"), self.within("Topology"))
+        except ValueError as e:
+            raise ParseError(str(e))
+        return Response(plain(graph))
 
 
 class Metrics(MeshView):
@@ -131,9 +128,5 @@ class Metrics(MeshView):
 
     @extend_schema(summary="Figures of each edge", responses=OBJECT, tags=["mesh"], parameters=[WINDOW, NAMESPACE])
     def get(self, request: Request) -> Response:
-        allowed, wanted = self.namespaces("Topology"), self.text("namespace")
-        namespaces = [wanted] if wanted else None if allowed is None else sorted(allowed)
         start, end = self.window()
-        if wanted and allowed is not None and wanted not in allowed:
-            return Response({"start": start, "end": end, "items": []})
-        return Response({"start": start, "end": end, "items": plain(query.edges(start, end, namespaces))})
+        return Response({"start": start, "end": end, "items": plain(query.edges(start, end, self.within("Topology")))})
