@@ -154,7 +154,7 @@ class Agent:
             await admin.request(path, "/drain_listeners?graceful&skip_exit", "POST")
             await asyncio.sleep(min(0.5, seconds))
             while loop.time() < end:
-                text = await admin.request(path, "/stats?filter=downstream_cx_active$")
+                text = await admin.request(path, "/stats?filter=^listener.*downstream_cx_active$")
                 if all(line.endswith(b": 0") or line.startswith(b"listener.admin") for line in text.splitlines() if line):
                     return
                 await asyncio.sleep(0.1)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .cache import XDS_TYPES, Cache
 from .protocol import OUTBOUND_ROUTES, TYPE_URLS, Applied, Demand, Push, Resource, XdsType
-from .stages import Stage, stages
+from .stages import Stage, Step, steps
 from .wire import DeltaRequest, DeltaResource, DeltaResponse
 
 WILDCARDS: frozenset[XdsType] = frozenset({"cds", "lds"})
@@ -149,10 +149,10 @@ class Application:
 
     push: Push
     target: Cache
-    todo: deque[Stage]
+    todo: deque[Step]
     names: dict[XdsType, set[str]]
     """What it adds, changes or removes."""
-    stage: Stage | None = None
+    step: Step = ()
     since: float = 0.0
     touched: dict[XdsType, set[str]] = field(default_factory=dict)
     """Of `names`, what Envoy has been sent."""
@@ -201,8 +201,9 @@ class Delta:
 
     def wake_at(self) -> float | None:
         times = list(self._waiting.values())
-        if self._app and self._app.stage:
-            unanswered = min((f.since for f in self._in_flight.values() if f.type == self._app.stage.type), default=None)
+        if self._app and self._app.step:
+            types = {s.type for s in self._app.step}
+            unanswered = min((f.since for f in self._in_flight.values() if f.type in types), default=None)
             times.append(self._app.since + EXPECT_SECONDS if unanswered is None else unanswered + ACK_SECONDS)
         return min(times, default=None)
 
@@ -354,8 +355,8 @@ class Delta:
             if touched in self._subs:
                 for name in names:
                     self._subs[touched].held.pop(name, None)
-        app.todo = deque(stages(app.target, self.cache, app.touched))
-        app.target, app.stage = self.cache, None
+        app.todo = deque(steps(app.target, self.cache, app.touched))
+        app.target, app.step = self.cache, ()
 
     def _give_up(self, now: float) -> Iterator[Command]:
         late = [key for key, at in self._waiting.items() if at <= now]
@@ -368,12 +369,13 @@ class Delta:
         if clusters and "cds" in self._subs:
             yield from self._respond("cds", [], clusters, now)
         app = self._app
-        if app and app.stage:
-            type_ = app.stage.type
-            if any(f.since + ACK_SECONDS <= now for f in self._in_flight.values() if f.type == type_):
-                self._in_flight = {n: f for n, f in self._in_flight.items() if f.type != type_}
+        if app:
+            types = {s.type for s in app.step}
+            overdue = [f.type for f in self._in_flight.values() if f.type in types and f.since + ACK_SECONDS <= now]
+            if overdue:
+                self._in_flight = {n: f for n, f in self._in_flight.items() if f.type not in types}
                 if not app.returning:
-                    self._turn_back(app, type_, f"Envoy has not answered for {ACK_SECONDS:.0f} s")
+                    self._turn_back(app, overdue[0], f"Envoy has not answered for {ACK_SECONDS:.0f} s")
 
     # --- a push ---
 
@@ -389,9 +391,10 @@ class Delta:
         names: dict[XdsType, set[str]] = {}
         for type_ in push.resources.keys() | push.removed.keys():
             names[type_] = {r.name for r in push.resources.get(type_, ())} | set(push.removed.get(type_, ()))
-        todo = deque(stages(self.cache, target, names))
-        for stage in todo:
-            names.setdefault(stage.type, set()).update(stage.send)
+        todo = deque(steps(self.cache, target, names))
+        for step in todo:
+            for stage in step:
+                names.setdefault(stage.type, set()).update(stage.send)
         self._app = Application(push, target, todo, names, attempts=attempts)
 
     def _advance(self, now: float) -> Iterator[Command]:
@@ -400,15 +403,16 @@ class Delta:
             app = self._app
             if app is None or not self.connected:
                 return
-            if app.stage is None:
+            if not app.step:
                 if not app.todo:
                     yield from self._finish(app)
                     continue
-                app.stage, app.since = app.todo.popleft(), now
-                yield from self._enter(app, app.stage, now)
-            if not self._done(app, app.stage, now):
+                app.step, app.since = app.todo.popleft(), now
+                for stage in app.step:
+                    yield from self._enter(app, stage, now)
+            if not all(self._done(app, stage, now) for stage in app.step):
                 return
-            app.stage = None
+            app.step = ()
 
     def _enter(self, app: Application, stage: Stage, now: float) -> Iterator[Command]:
         sub = self._subs.get(stage.type)
@@ -491,6 +495,6 @@ class Delta:
 
 
 def _type_of(app: Application) -> XdsType:
-    if app.stage:
-        return app.stage.type
+    if app.step:
+        return app.step[0].type
     return next(iter(app.push.resources), "cds")

@@ -2,8 +2,10 @@
 The order in which a push goes to Envoy: make before break.
 
 New clusters and their endpoints first, then the listeners and routes that use them, removals last; so no route ever
-points at a cluster that is not there. Virtual hosts are one stage for additions and removals together: a domain that
-moves from one virtual host to another does so in one response, or Envoy refuses the duplicate.
+points at a cluster that is not there. Clusters and endpoints are one step: Envoy holds its ACK of a cluster back until
+it is warm (ClusterManagerImpl::updateClusterCounts), and an endpoint-discovered cluster is warm when it has its
+endpoints. Virtual hosts are one stage for additions and removals together: a domain that moves from one virtual host
+to another does so in one response, or Envoy refuses the duplicate.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,8 +33,20 @@ class Stage:
     remove: frozenset[str] = frozenset()
 
 
-def stages(before: Cache, after: Cache, names: Names) -> Iterator[Stage]:
-    """The stages that lead Envoy from `before` to `after`, which differ in `names`."""
+Step = tuple[Stage, ...]
+"""Stages that go out together; the next step waits until Envoy has accepted them all."""
+
+
+def steps(before: Cache, after: Cache, names: Names) -> Iterator[Step]:
+    """What leads Envoy from `before` to `after`, which differ in `names`."""
+    in_order = list(_stages(before, after, names))
+    warm = tuple(s for s in in_order if s.type in ("cds", "eds") and s.send)
+    if warm:
+        yield warm
+    yield from ((s,) for s in in_order if s not in warm)
+
+
+def _stages(before: Cache, after: Cache, names: Names) -> Iterator[Stage]:
     clusters = names.get("cds", set())
     changed = {n for n in clusters if n in before.of("cds") and n in after.of("cds")}
     for type_ in ADDITIONS:

@@ -119,7 +119,8 @@ def read_request(data: bytes) -> DeltaRequest:
                 case 6:
                     nonce = value.decode()
                 case 7:
-                    error = dict(fields(value)).get(2, b"").decode(errors="replace") or "refused without a reason"
+                    said = dict(fields(value)).get(2, b"").decode(errors="replace")
+                    error = " ".join(said.split()) or "refused without a reason"
     except UnicodeDecodeError as e:
         raise Garbled(str(e)) from e
     return DeltaRequest(type_url, tuple(subscribe), tuple(unsubscribe), versions, nonce, error)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -41,6 +42,8 @@ class Origin:
 
             def do_GET(self):
                 outer.requests += 1
+                if self.path == "/slow":
+                    time.sleep(1)
                 self.send_response(200)
                 self.send_header("content-length", str(len(text)))
                 self.end_headers()
@@ -165,7 +168,7 @@ def origin():
 
 
 @pytest.fixture
-def agents(tmp_path):
+async def agents(tmp_path):
     """Start agents; what is left of them is ended."""
     made = []
 
@@ -176,7 +179,7 @@ def agents(tmp_path):
 
     yield start
     for agent in made:
-        agent.end()
+        await asyncio.to_thread(agent.end)
 
 
 def reviews(agent, origin, header="one"):
