@@ -55,7 +55,7 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         auto_mtls=view.mesh.auto_mtls and service.location is Location.MESH_INTERNAL,
         sni=tls.sni(port.number, subset, service.host),
     )
-    for kind in kinds.writing:
+    for kind in kinds.outbound:
         policies = exported(tracer.ask("concerning", kind, service.host), view.namespace)
         if policies:
             kind.apply(policies, draft, view)

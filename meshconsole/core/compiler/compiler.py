@@ -1,6 +1,7 @@
 """One proxy's whole configuration, from units. A Compiler lives as long as its process: it holds the memo."""
 
 import operator
+from collections.abc import Iterator
 
 from meshconsole.core.envoy.resource_set import Blob, Name, ResourceSet
 from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
@@ -71,13 +72,22 @@ class Compiler:
     def _under(self, snapshot: Snapshot) -> Run:
         if self._run is None or self._run.snapshot is not snapshot:
             self._run = Run(self.memo, snapshot)
-            self.memo.forget_unused()
+            self.memo.next_turn(self._living)
             oldest = self.memo.turn - _KEPT_TURNS
-            self._shared = {key: kept for key, sets in self._shared.items() if (kept := [s for s in sets if s.seen >= oldest])}
+            if self.memo.turn % _KEPT_TURNS == 0:
+                self._shared = {key: kept for key, sets in self._shared.items() if (kept := [s for s in sets if s.seen >= oldest])}
             if len(self._last) > 2 * len(snapshot.workloads) + 16:
                 living = {workload.id for workload in snapshot.workloads}
                 self._last = {name: last for name, last in self._last.items() if name in living}
         return self._run
+
+    def _living(self) -> Iterator[Unit]:
+        """Units that some proxy holds, whether or not this turn looked at them."""
+        for sets in self._shared.values():
+            for shared in sets:
+                yield from shared.units.values()
+        for parts, _ in self._last.values():
+            yield from (part for part in parts if isinstance(part, Unit))
 
     def _outbound(self, run: Run, client: ClientClass, labels: Labels, demand: Demand) -> outbound.OutboundSet:
         variants = self._shared.setdefault((client, demand), [])

@@ -11,7 +11,6 @@ from meshconsole.core.mesh.model import Workload
 from meshconsole.core.policies.base import Phase, Policy
 
 from .client import ClientClass
-from .inbound import local_policies
 from .kinds import Kinds
 from .memo import Key, Result, Run, Tracer, Unit
 from .outbound import NEEDED
@@ -67,9 +66,10 @@ def compile_gateway(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         return Result(GatewayFacts(()))
     view = UnitView(tracer, _client(workload))
     draft = GatewayDraft(workload=workload)
-    for kind in kinds.writing:
-        everywhere = kind.phase is Phase.SERVERS  # a Gateway selects proxies of any namespace
-        policies = tracer.ask("policies", kind, None) if everywhere else local_policies(tracer, kind, workload.namespace)
+    for kind in (*kinds.of(Phase.SERVERS), *kinds.local):
+        # A Gateway selects proxies of any namespace; what secures a workload is of its own one, or of the root's.
+        everywhere = kind.phase is Phase.SERVERS
+        policies = tracer.ask("policies", kind, None) if everywhere else tracer.ask("local", kind, namespace, name)
         if policies:
             kind.apply(policies, draft, view)
     groups: dict[tuple[str, int], list[ServerDraft]] = {}
@@ -198,7 +198,7 @@ def compile_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
             host=served.host, port=served.port, domains=(served.host,), service=service, gateway=gateway, client_labels=view.labels
         )
         mine = [bound for bound in served.bound if bound.gateway == gateway]
-        for kind in kinds.writing:
+        for kind in kinds.outbound:
             policies = exported(tracer.ask("concerning", kind, served.host), view.namespace)
             if kind.phase is Phase.ROUTES:
                 policies = [p for p in policies if _may_bind(p, served.host, mine, view)]

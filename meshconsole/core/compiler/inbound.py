@@ -20,19 +20,11 @@ from .view import UnitView
 def _draft(kinds: Kinds, tracer: Tracer, workload: Workload, port: WorkloadPort, *phases: Phase) -> InboundDraft:
     view = UnitView(tracer, ClientClass(workload.namespace, None, False, True))
     draft = InboundDraft(workload=workload, port=port)
-    for kind in kinds.of(*phases) if phases else kinds.writing:
-        policies = local_policies(tracer, kind, workload.namespace)
+    for kind in kinds.of(*phases) if phases else kinds.local:
+        policies = tracer.ask("local", kind, workload.namespace, workload.name)
         if policies:
             kind.apply(policies, draft, view)
     return draft
-
-
-def local_policies(tracer: Tracer, kind: type, namespace: str) -> tuple:
-    """What can hold for a workload: policies of its namespace and of the root namespace, oldest first."""
-    root = tracer.run.snapshot.mesh.root_namespace
-    own = tracer.ask("policies", kind, namespace)
-    mesh_wide = tracer.ask("policies", kind, root) if root != namespace else ()
-    return tuple(sorted((*own, *mesh_wide), key=lambda p: p.age)) if own and mesh_wide else own or mesh_wide
 
 
 def compile_mtls(kinds: Kinds, tracer: Tracer, key: Key) -> Result:

@@ -14,6 +14,10 @@ class Kinds:
         phased = [kind for kind in self.all if kind.phase is not None]
         self.writing = tuple(sorted(phased, key=lambda kind: (kind.phase or 0, kind.__name__)))
         """Those that write into drafts, in the order in which they do."""
+        self.local = tuple(kind for kind in self.writing if kind.phase not in (Phase.SERVERS, Phase.ROUTES, Phase.CLUSTERS))
+        """Those that hold for a workload and not for a host: they write into inbound and gateway drafts."""
+        self.outbound = tuple(kind for kind in self.writing if kind.phase not in (Phase.SERVERS, Phase.IDENTITY, Phase.AUTHN, Phase.AUTHZ))
+        """Those that hold for a host as its clients see it: they write into host and cluster drafts."""
         self.narrowing = tuple(kind for kind in self.all if kind.narrow is not Policy.narrow)
 
     def of(self, *phases: Phase) -> tuple[type[Policy], ...]:

@@ -87,22 +87,25 @@ class Memo:
         self.turn = 0
         self.computed = 0
         """How many units were compiled and not found: for tests and benchmarks."""
-        self._limit = 4096
+        self._limit = self._next = 4096
 
     def intern(self, blobs: Iterable[Blob]) -> tuple[Blob, ...]:
         """Equal content is the same object, whichever unit it came from."""
         return tuple(self.blobs.setdefault(((b.type, b.name), b.version), b) for b in blobs)
 
-    def forget_unused(self) -> None:
-        """Keep what the last turns used; called once per snapshot."""
+    def next_turn(self, living: Callable[[], Iterable[Unit]]) -> None:
+        """Called once per snapshot; from time to time it forgets what neither the last turns used nor `living` names."""
         self.turn += 1
-        if sum(map(len, self.units.values())) <= self._limit and len(self.blobs) <= 2 * self._limit:
+        if self.computed < self._next and len(self.blobs) <= 2 * self._limit:
             return
+        for unit in living():
+            unit.seen = self.turn
         oldest = self.turn - 8
         kept = {key: [u for u in units if u.seen >= oldest] for key, units in self.units.items()}
         self.units = {key: units for key, units in kept.items() if units}
         self.blobs = {((b.type, b.name), b.version): b for units in self.units.values() for u in units for b in u.blobs}
-        self._limit = max(4096, 2 * sum(map(len, self.units.values())), len(self.blobs))
+        self._limit = max(4096, len(self.blobs))
+        self._next = self.computed + self._limit
 
 
 class Run:

@@ -1,5 +1,7 @@
 """Everything that one class of clients calls: virtual hosts that were asked for (or are eager), their clusters and endpoints."""
 
+from collections.abc import Iterable
+
 from meshconsole.core.envoy import defaults, listeners, metrics, routes
 from meshconsole.core.envoy.draft import HttpFilter, Json
 from meshconsole.core.envoy.resource_set import Blob, Name, XdsType
@@ -16,6 +18,8 @@ from .resolve import Canonical
 from .view import UnitView
 
 ROUTES = "outbound"
+_LARGE = 256
+"""Units."""
 
 NEEDED: dict[HttpFilter, Json] = {HttpFilter.FAULT: listeners.fault(), HttpFilter.CORS: listeners.cors()}
 """What a route can configure, and the listener then must have."""
@@ -70,29 +74,31 @@ class OutboundSet:
         """Labels of the client that some unit read: it holds for clients that answer the same."""
         self.seen = 0
         self._readers: dict[Question, set[Key]] | None = None
+        """Question -> the units that read it, or used one that did; only in sets so large that looking at each unit would be felt."""
 
     def holds_for(self, labels: Labels) -> bool:
         return all(label(labels, key) == value for key, value in self.labels.items())
 
-    def readers(self) -> dict[Question, set[Key]]:
-        """Question -> the units that read it, or used one that did."""
-        if self._readers is None:
+    def index(self) -> None:
+        if len(self.units) > _LARGE:
             self._readers = {}
             for unit in self.units.values():
                 self._note(unit)
-        return self._readers
 
     def _note(self, unit: Unit) -> None:
-        assert self._readers is not None
-        for question in unit.questions:
-            self._readers.setdefault(question, set()).add(unit.key)
+        if self._readers is not None:
+            for question in unit.questions:
+                self._readers.setdefault(question, set()).add(unit.key)
+
+    def _affected(self, dirty: frozenset[Question]) -> Iterable[Key]:
+        if self._readers is None:
+            return [key for key, unit in self.units.items() if not dirty.isdisjoint(unit.questions)]
+        return {key for question in dirty for key in self._readers.get(question, ())}
 
     def revised(self, run: Run, labels: Labels) -> "OutboundSet":
         """The same set under the snapshot that follows its own: only units that read what changed are looked at."""
-        readers = self.readers()
         assert run.snapshot.dirty is not None
-        affected = {key for question in run.snapshot.dirty for key in readers.get(question, ())}
-        changed = [unit for key in affected if (unit := run.unit(key, labels)) is not self.units[key]]
+        changed = [unit for key in self._affected(run.snapshot.dirty) if (unit := run.unit(key, labels)) is not self.units[key]]
         if not changed:
             self.token = run.snapshot.token
             return self
@@ -101,7 +107,7 @@ class OutboundSet:
         following = OutboundSet(self.client, self.demand, run.snapshot.token)
         following.units, following.blobs = dict(self.units), dict(self.blobs)
         following.aliases, following.filters, following.labels = self.aliases, self.filters, dict(self.labels)
-        following._readers = readers  # an older set is not revised again; a reader too many costs one look
+        following._readers = self._readers  # an older set is not revised again; a reader too many costs one look
         for unit in changed:
             for each in self.units[unit.key].blobs:
                 following.blobs.pop((each.type, each.name), None)
@@ -141,6 +147,7 @@ def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> O
     for name in clusters:
         take(("cluster", client, name))
     result.filters = frozenset(filters)
+    result.index()
     return result
 
 

@@ -49,7 +49,7 @@ def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
 
 
 def write(kinds: Kinds, tracer: Tracer, view: UnitView, draft: HostDraft) -> None:
-    for kind in kinds.writing:
+    for kind in kinds.outbound:
         policies = exported(tracer.ask("concerning", kind, draft.host), view.namespace)
         if policies:
             kind.apply(policies, draft, view)

@@ -138,6 +138,8 @@ class MeshConfig:
     """What holds for the whole mesh (Istio's MeshConfig, the part that we have)."""
 
     trust_domain: str = "cluster.local"
+    trust_domain_aliases: tuple[str, ...] = ()
+    """Former or other names of the trust domain: a principal of one is a principal of all (migration)."""
     root_namespace: str = "istio-system"
     domain: str = "cluster.local"
     """The suffix of service names: `<name>.<namespace>.svc.<domain>`."""

@@ -1,11 +1,12 @@
 """The index of policies: by kind, by namespace, by the hosts that they speak of. Changed by copying what changes."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from . import hosts
 from .model import MeshConfig, Service
-from .selection import oldest_first
+from .selection import oldest_first, selects
 
 
 class Rule(Protocol):
@@ -17,6 +18,7 @@ class Rule(Protocol):
     def age(self) -> tuple[str, str, str]: ...
     def services(self, mesh: MeshConfig) -> Iterator[Service]: ...
     def concerns(self, mesh: MeshConfig) -> tuple[str, ...] | None: ...
+    def workload_labels(self) -> Mapping[str, str]: ...
 
 
 Rules = tuple[Rule, ...]
@@ -30,6 +32,7 @@ class PolicyIndex:
         by_host: dict[tuple[type, str], Rules],
         wild: dict[type, frozenset[str]],
         services: dict[int, tuple[Service, ...]],
+        local_kinds: set[type],
     ):
         self._by_place = by_place
         self._by_host = by_host
@@ -37,12 +40,14 @@ class PolicyIndex:
         """Per kind, the wildcard patterns in `by_host`: what an exact host must be matched with besides itself."""
         self.services = services
         """id of a policy -> the services that it declares; the same dict while none changed."""
+        self.local_kinds = local_kinds
+        """Kinds that were ever asked for by workload; one set for all that follow."""
         self._concerning: dict[tuple[type, str], Rules] = {}
         self._concerned: dict[type, tuple[str, ...]] = {}
 
     @classmethod
     def of(cls, policies: Iterable[Rule], mesh: MeshConfig) -> "PolicyIndex":
-        empty = cls({}, {}, {}, {})
+        empty = cls({}, {}, {}, {}, set())
         return empty.changed((), tuple(policies), mesh, set())[0]
 
     def changed(
@@ -75,10 +80,17 @@ class PolicyIndex:
         if not exact:
             kinds = {kind for kind, _ in by_host}
             wild = {k: frozenset(h for kind, h in by_host if kind is k and hosts.is_wildcard(h)) for k in kinds}
-        return PolicyIndex(by_place, by_host, wild, services), exact
+        return PolicyIndex(by_place, by_host, wild, services, self.local_kinds), exact
 
     def of_kind(self, kind: type, namespace: str | None) -> Rules:
         return self._by_place.get((kind, namespace), ())
+
+    def local(self, kind: type, namespace: str, root: str, labels: Mapping[str, str]) -> Rules:
+        """Of the namespace and the root namespace, those whose selector takes `labels`."""
+        self.local_kinds.add(kind)
+        own = self.of_kind(kind, namespace)
+        both = own if root == namespace else tuple(oldest_first([*own, *self.of_kind(kind, root)]))
+        return tuple(policy for policy in both if selects(policy.workload_labels(), labels))
 
     def concerning(self, kind: type, host: str) -> Rules:
         patterns = self._wild.get(kind)
@@ -105,10 +117,23 @@ def _concerns(policy: Rule, mesh: MeshConfig) -> tuple[str, ...]:
 
 def _revise(index: dict[Any, Rules], changes: dict[Any, list[tuple[bool, Rule]]]) -> None:
     for key, entries in changes.items():
-        left = {id(policy) for stays, policy in entries if not stays}
-        kept = [policy for policy in index.get(key, ()) if id(policy) not in left]
-        members = tuple(oldest_first([*kept, *(policy for stays, policy in entries if stays)]))
+        members = list(index.get(key, ()))
+        if len(entries) > 16:
+            left = {id(policy) for stays, policy in entries if not stays}
+            kept = [policy for policy in members if id(policy) not in left]
+            members = oldest_first([*kept, *(policy for stays, policy in entries if stays)])
+        else:
+            for stays, policy in entries:
+                place = bisect_left(members, policy.age, key=_age)
+                if stays:
+                    members.insert(place, policy)
+                else:
+                    del members[next(i for i in range(place, len(members)) if members[i] is policy)]
         if members:
-            index[key] = members
+            index[key] = tuple(members)
         else:
             index.pop(key, None)
+
+
+def _age(policy: Rule) -> tuple[str, str, str]:
+    return policy.age

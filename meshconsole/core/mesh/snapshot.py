@@ -14,15 +14,19 @@ A *question* is a tuple, and `ask` answers it:
     ("concerning", kind, host)        policies of a kind that can write into this host's drafts, oldest first
     ("concerned", kind)               all hosts that policies of a kind speak of
     ("workload", namespace, name)     the workload, or None
+    ("local", kind, namespace, name)  policies of a kind that can hold for that workload: of its namespace or the root one, and
+                                      selecting it by labels; oldest first
 """
 
 import operator
 from collections.abc import Hashable, Sequence
+from itertools import compress, count
 from typing import Any
 
 from .model import MeshConfig, Workload
 from .policies import PolicyIndex, Rule
 from .registry import Registry
+from .selection import selects
 
 Question = tuple[Hashable, ...]
 
@@ -66,6 +70,7 @@ class Snapshot:
         if len(self.policies) != len(previous.policies) or any(map(operator.is_not, self.policies, previous.policies)):
             gone, new = _difference(previous.policies, self.policies)
             self._policies, known = previous._policies.changed(gone, new, self.mesh, dirty)
+            dirty |= self._touched(gone + new)
         self._registry = previous._registry
         declared = self._policies.services is not previous._policies.services
         if declared or len(self.workloads) != len(previous.workloads) or any(map(operator.is_not, self.workloads, previous.workloads)):
@@ -94,7 +99,23 @@ class Snapshot:
                 return self._policies.concerned(kind)
             case ("workload", namespace, name):
                 return self._registry.workloads.get((namespace, name))
+            case ("local", kind, namespace, name):
+                workload = self._registry.workloads.get((namespace, name))
+                return self._policies.local(kind, namespace, self.mesh.root_namespace, workload.labels) if workload else ()
         raise LookupError(question)
+
+    def _touched(self, policies: Sequence[Rule]) -> set[Question]:
+        """The workloads that a changed policy held for, or holds for now."""
+        touched: set[Question] = set()
+        for policy in policies:
+            if type(policy) not in self._policies.local_kinds:
+                continue
+            wanted, namespace = policy.workload_labels(), policy.metadata.namespace
+            everywhere = namespace == self.mesh.root_namespace
+            for workload in self.workloads:
+                if (everywhere or workload.namespace == namespace) and selects(wanted, workload.labels):
+                    touched.add(("local", type(policy), workload.namespace, workload.name))
+        return touched
 
     @property
     def services(self) -> list[Any]:
@@ -104,8 +125,8 @@ class Snapshot:
 
 def _difference(old: Sequence[Any], new: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """(only in old, only in new), by identity."""
+    if len(old) == len(new):  # mostly one was replaced in its place
+        places = list(compress(count(), map(operator.is_not, old, new)))
+        old, new = [old[i] for i in places], [new[i] for i in places]
     old_ids, new_ids = set(map(id, old)), set(map(id, new))
-    return (
-        [x for x in old if id(x) not in new_ids] if not old_ids <= new_ids else [],
-        [x for x in new if id(x) not in old_ids] if not new_ids <= old_ids else [],
-    )
+    return [x for x in old if id(x) not in new_ids], [x for x in new if id(x) not in old_ids]

@@ -1,13 +1,14 @@
 """The seam of every kind of policy: one schema and five hooks, each optional. One file here is one kind."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol, Self
 
 from meshconsole.core.envoy.draft import Draft
+from meshconsole.core.envoy.resource_set import Origin
 from meshconsole.core.mesh.model import MeshConfig, Service
 from meshconsole.core.resources.envelope import Resource
-from meshconsole.core.resources.messages import Message
+from meshconsole.core.resources.messages import Level, Message
 
 
 class Phase(IntEnum):
@@ -52,6 +53,18 @@ class Policy(Resource):
         """Its own sense, beyond the schema: field combinations, ranges, regular expressions. Paths are relative to the document."""
         return iter(())
 
+    def error(self, path: str, text: str, code: str = "IST0106") -> Message:
+        """For `check`: what makes the document be refused (Istio: SchemaValidationError)."""
+        return Message(Level.ERROR, code, text, self.key, path)
+
+    def warning(self, path: str, text: str, code: str = "IST0133") -> Message:
+        """For `check`: what the user should know (Istio: SchemaWarning)."""
+        return Message(Level.WARNING, code, text, self.key, path)
+
+    def origin(self, path: str = "") -> Origin:
+        """What a draft is told of where it came from."""
+        return Origin(self.kind, self.metadata.namespace, self.metadata.name, path)
+
     def services(self, mesh: MeshConfig) -> Iterator[Service]:
         """Services that this resource declares (ServiceEntry)."""
         return iter(())
@@ -65,6 +78,11 @@ class Policy(Resource):
         given only policies that concern the draft's host (a wildcard concerns every host that it matches), so that 1,000 hosts with
         1,000 policies do not look at one another, and a change touches the hosts that it concerns."""
         return None
+
+    def workload_labels(self) -> Mapping[str, str]:
+        """The labels that a workload must bear for this policy to hold there (`spec.selector.matchLabels`); {} any. An index, as `concerns`:
+        the drafts of workloads that do not bear them never see it."""
+        return getattr(getattr(self.spec, "selector", None), "match_labels", None) or {}
 
     @classmethod
     def apply(cls, policies: Iterable[Self], draft: Draft, view: View) -> None:
