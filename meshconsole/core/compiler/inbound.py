@@ -126,7 +126,7 @@ def _server_alpn(protocol: Protocol) -> tuple[list[str], ...]:
 
 def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, tags: metrics.Tags) -> Json:
     name = cluster_name(port.number)
-    action: Json = {"cluster": name, "timeout": "0s", "max_grpc_timeout": "0s"}
+    action: Json = {"cluster": name, **defaults.timeouts("0s")}
     if protocol not in (Protocol.GRPC, Protocol.GRPC_WEB):
         # Istio: a request that the application's closed connection never took is tried again, not on gRPC ports.
         action["retry_policy"] = {"retry_on": "reset-before-request", "num_retries": 2}

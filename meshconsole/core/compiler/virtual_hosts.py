@@ -87,7 +87,7 @@ def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) 
         domains.append(canonical.host)
     if client.allow_any and not hosts.is_wildcard(canonical.host):
         cluster = PASSTHROUGH + authority
-        route: Json = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, "timeout": "0s"}}
+        route: Json = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.timeouts("0s")}}
         facts = HostFacts((cluster,))
         words = "PassthroughCluster;PassthroughCluster;"
     else:

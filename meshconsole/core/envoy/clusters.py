@@ -6,7 +6,7 @@ from itertools import groupby
 
 from . import tls
 from .draft import Json
-from .vocabulary import HTTP_OPTIONS, HTTP_OPTIONS_KEY, NAMESPACE, ads, socket_address
+from .vocabulary import HTTP_OPTIONS, HTTP_OPTIONS_KEY, NAMESPACE, ads, socket_address, typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,16 @@ def by_eds(body: Json) -> Json:
 
 
 def by_dns(body: Json, targets: Sequence[Target], *, logical: bool) -> Json:
-    """Envoy resolves. LOGICAL_DNS takes exactly one endpoint."""
-    assignment = load_assignment(body["name"], targets[:1] if logical else targets)
-    return {
-        **body,
-        "type": "LOGICAL_DNS" if logical else "STRICT_DNS",
-        "dns_lookup_family": "V4_PREFERRED",
-        "dns_refresh_rate": "60s",
-        "respect_dns_ttl": True,
-        "load_assignment": assignment,
-    }
+    """Envoy resolves. `logical` (Envoy's former LOGICAL_DNS) takes exactly one endpoint, and one address of it at a time."""
+    dns = typed(
+        "envoy.cluster.dns",
+        "extensions.clusters.dns.v3.DnsCluster",
+        dns_lookup_family="V4_PREFERRED",
+        dns_refresh_rate="60s",
+        respect_dns_ttl=True,
+        all_addresses_in_single_endpoint=logical,
+    )
+    return {**body, "cluster_type": dns, "load_assignment": load_assignment(body["name"], targets[:1] if logical else targets)}
 
 
 def by_original_destination(body: Json) -> Json:

@@ -30,8 +30,14 @@ def previous_hosts() -> Json:
 
 
 def route_action() -> Json:
-    """RouteAction of a default route: no timeout (Istio: setTimeout also disables the one that gRPC clients ask for), default retries."""
-    return {"timeout": "0s", "max_grpc_timeout": "0s", "retry_policy": retry_policy()}
+    """RouteAction of a default route: no timeout, default retries."""
+    return {**timeouts("0s"), "retry_policy": retry_policy()}
+
+
+def timeouts(limit: str) -> Json:
+    """`timeout` of a route; it also caps what gRPC clients ask for by `grpc-timeout` (Istio: setTimeout; its `max_grpc_timeout` is
+    deprecated in Envoy, this is what follows it). 0s is no limit."""
+    return {"timeout": limit, "max_stream_duration": {"grpc_timeout_header_max": limit}}
 
 
 def thresholds() -> Json:

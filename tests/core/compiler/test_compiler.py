@@ -83,7 +83,7 @@ def test_a_bare_name_reaches_a_service_of_another_namespace_where_there_is_only_
 def test_an_unknown_host_is_passed_through_or_refused_as_the_mesh_says():
     asked = Demand(frozenset({"example.com"}))
     open_ = Compiler(KINDS).compile(snapshot(), bookinfo()[0], asked)
-    assert body(open_, XdsType.CDS, "PassthroughCluster|example.com:80")["type"] == "LOGICAL_DNS"
+    assert body(open_, XdsType.CDS, "PassthroughCluster|example.com:80")["cluster_type"]["name"] == "envoy.cluster.dns"
     closed = Compiler(KINDS).compile(snapshot(mesh=MeshConfig(allow_any=False)), bookinfo()[0], asked)
     (route,) = body(closed, XdsType.VHDS, "outbound/example.com:80")["routes"]
     assert route["direct_response"] == {"status": 502}
