@@ -5,8 +5,22 @@ from operator import add
 
 import msgspec
 
-from .edges import Figures, Place, Response, failure
-from .histogram import EMPTY, quantile
+from .edges import (
+    BUCKETS,
+    DURATION,
+    NOTHING,
+    OPENED,
+    RECEIVED,
+    REQUEST_BYTES,
+    REQUESTS,
+    RESPONSE_BYTES,
+    SENT,
+    Figures,
+    Place,
+    Response,
+    failure,
+)
+from .histogram import quantile
 from .labels import STANDARD, Key
 
 
@@ -16,18 +30,17 @@ class Total:
     __slots__ = ("errors_4xx", "errors_5xx", "figures")
 
     def __init__(self) -> None:
-        self.figures = Figures(0, 0, 0, 0, 0.0, 0, 0, EMPTY)
+        self.figures: Figures = NOTHING
         self.errors_4xx = self.errors_5xx = 0
 
     def add(self, at: Place, figures: Figures) -> None:
-        there = self.figures
-        self.figures = Figures(*map(add, there[:-1], figures[:-1]), tuple(map(add, there.buckets, figures.buckets)))
-        if figures.requests:
-            match failure(Response(at.code, at.grpc_status, at.flags, figures.requests)):
+        self.figures = tuple(map(add, self.figures, figures))
+        if requests := figures[REQUESTS]:
+            match failure(Response(at.code, at.grpc_status, at.flags, requests)):
                 case 4:
-                    self.errors_4xx += figures.requests
+                    self.errors_4xx += requests
                 case 5:
-                    self.errors_5xx += figures.requests
+                    self.errors_5xx += requests
 
     @property
     def error_share(self) -> float | None:
@@ -35,17 +48,17 @@ class Total:
 
     @property
     def mean(self) -> float | None:
-        return self._of_requests(self.figures.duration)
+        return self._of_requests(self.figures[DURATION])
 
     def quantile(self, q: float) -> float | None:
-        return quantile(q, self.figures.buckets)
+        return quantile(q, self.figures[BUCKETS:])
 
     def _of_requests(self, amount: float) -> float | None:
-        return amount / self.figures.requests if self.figures.requests else None
+        return amount / self.figures[REQUESTS] if self.figures[REQUESTS] else None
 
 
 METRICS: dict[str, Callable[[Total, float], float | None]] = {
-    "requests": lambda t, s: t.figures.requests / s,
+    "requests": lambda t, s: t.figures[REQUESTS] / s,
     "errors": lambda t, s: (t.errors_4xx + t.errors_5xx) / s,
     "error_share": lambda t, s: t.error_share,
     "errors_4xx": lambda t, s: t.errors_4xx / s,
@@ -55,11 +68,11 @@ METRICS: dict[str, Callable[[Total, float], float | None]] = {
     "p90": lambda t, s: t.quantile(0.9),
     "p95": lambda t, s: t.quantile(0.95),
     "p99": lambda t, s: t.quantile(0.99),
-    "request_bytes": lambda t, s: t.figures.request_bytes / s,
-    "response_bytes": lambda t, s: t.figures.response_bytes / s,
-    "tcp_sent": lambda t, s: t.figures.sent / s,
-    "tcp_received": lambda t, s: t.figures.received / s,
-    "connections": lambda t, s: t.figures.opened / s,
+    "request_bytes": lambda t, s: t.figures[REQUEST_BYTES] / s,
+    "response_bytes": lambda t, s: t.figures[RESPONSE_BYTES] / s,
+    "tcp_sent": lambda t, s: t.figures[SENT] / s,
+    "tcp_received": lambda t, s: t.figures[RECEIVED] / s,
+    "connections": lambda t, s: t.figures[OPENED] / s,
 }
 """Rates are per second, durations in ms, shares 0..1; None where there were no requests to speak of."""
 

@@ -136,14 +136,40 @@ def _count(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     return dict(sorted(result.items()))
 
 
+Ends = tuple[str, str, str, str]
+"""Workload and namespace of the source and of the destination."""
+
+
+class Identity:
+    """What makes two series belong to the same edge. Hashes itself once: it is looked up for every series of every answer."""
+
+    __slots__ = ("_hash", "ends", "pair", "protocol", "service")
+
+    def __init__(self, pair: tuple[Peer, Peer], service: tuple[str, str, str], protocol: str) -> None:
+        self.pair = pair
+        self.service = service
+        """Host, short name, namespace."""
+        self.protocol = protocol
+        self.ends: Ends = (*pair[0][:2], *pair[1][:2])
+        self._hash = hash((pair, service, protocol))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and self.order == other.order
+
+    @property
+    def order(self) -> tuple[tuple[Peer, Peer], tuple[str, str, str], str]:
+        return (self.pair, self.service, self.protocol)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a series belongs: worked out once per label set."""
 
     by_source: bool
-    pair: tuple[Peer, Peer]
-    service: tuple[str, str, str]
-    protocol: str
+    identity: Identity
     code: str
     grpc_status: str
     flags: str
@@ -183,9 +209,11 @@ def place(key: Key) -> Place:
     host, name, namespace = (key[_I[f"destination_service{n}"]] for n in ("", "_name", "_namespace"))
     return Place(
         by_source=by_source,
-        pair=(_peer(key, _SOURCE), _peer(key, _DESTINATION)),
-        service=("" if host == UNKNOWN else host, "" if name == UNKNOWN else name, "" if namespace == UNKNOWN else namespace),
-        protocol=key[_I["request_protocol"]],
+        identity=Identity(
+            (_peer(key, _SOURCE), _peer(key, _DESTINATION)),
+            ("" if host == UNKNOWN else host, "" if name == UNKNOWN else name, "" if namespace == UNKNOWN else namespace),
+            key[_I["request_protocol"]],
+        ),
         code=key[_I["response_code"]],
         grpc_status=key[_I["grpc_response_status"]],
         flags=key[_I["response_flags"]] or "-",
@@ -195,17 +223,11 @@ def place(key: Key) -> Place:
     )
 
 
-class Figures(NamedTuple):
-    """What a series counted in the period."""
-
-    requests: int
-    sent: int
-    received: int
-    opened: int
-    duration: float
-    request_bytes: int
-    response_bytes: int
-    buckets: tuple[int, ...]
+Figures = tuple
+"""What a series counted in a period: requests, sent, received, opened, duration, request bytes, response bytes, then the buckets of
+durations. One flat tuple, as the store's rows are: tens of thousands of them are folded every time that somebody looks."""
+REQUESTS, SENT, RECEIVED, OPENED, DURATION, REQUEST_BYTES, RESPONSE_BYTES, BUCKETS = range(8)
+NOTHING: Figures = (0,) * BUCKETS + EMPTY
 
 
 class _Sum:
@@ -223,14 +245,12 @@ class _Sum:
     def add(self, at: Place, seconds: float, figures: Figures) -> None:
         self.seconds = max(self.seconds, seconds)
         there = self.figures
-        if there is None:
-            self.figures = figures
-        else:
-            self.figures = Figures(*map(add, there[:-1], figures[:-1]), tuple(map(add, there.buckets, figures.buckets)))
-        weight = figures.requests or figures.opened or (1 if figures.sent or figures.received else 0)
-        if figures.requests:
+        self.figures = figures if there is None else tuple(map(add, there, figures))
+        requests = figures[REQUESTS]
+        weight = requests or figures[OPENED] or (1 if figures[SENT] or figures[RECEIVED] else 0)
+        if requests:
             response = (at.code, at.grpc_status, at.flags)
-            self.responses[response] = self.responses.get(response, 0) + figures.requests
+            self.responses[response] = self.responses.get(response, 0) + requests
         if at.mtls is not None:
             self.secured += weight
             self.mtls += weight if at.mtls else 0
@@ -240,7 +260,6 @@ class _Sum:
             self.destination_principals.add(at.destination_principal)
 
 
-_Id = tuple[tuple[Peer, Peer], tuple[str, str, str], str]
 
 
 def fold(rows: Iterable[tuple[Place, float, Figures]]) -> list[Edge]:
@@ -248,58 +267,53 @@ def fold(rows: Iterable[tuple[Place, float, Figures]]) -> list[Edge]:
     Series to edges. What the source reports holds; the destination's report counts where no source reports the pair, and says in any
     case how much of it was mutual TLS (the source cannot see a plaintext fallback).
     """
-    sums: dict[_Id, _Sum] = {}
-    told: dict[_Id, _Sum] = {}
+    sums: dict[Identity, _Sum] = {}
+    told: dict[Identity, _Sum] = {}
     for at, seconds, figures in rows:
-        if not at.protocol:
+        identity = at.identity
+        if not identity.protocol:
             continue  # gRPC message counters know no protocol; their requests do
-        id_ = (at.pair, at.service, at.protocol)
         into = sums if at.by_source else told
-        total = into.get(id_)
+        total = into.get(identity)
         if total is None:
-            total = into[id_] = _Sum(at.by_source)
+            total = into[identity] = _Sum(at.by_source)
         total.add(at, seconds, figures)
 
-    from_source = {_names(pair) for pair, _, _ in sums}
-    security: dict[tuple, list[_Sum]] = {}
-    for id_, total in told.items():
-        names = _names(id_[0])
-        if names in from_source:
-            security.setdefault(names, []).append(total)
+    from_source = {identity.ends for identity in sums}
+    security: dict[Ends, list[_Sum]] = {}
+    for identity, total in told.items():
+        if identity.ends in from_source:
+            security.setdefault(identity.ends, []).append(total)
         else:
-            sums[id_] = total
+            sums[identity] = total
     _drop_explained(sums, security)
-    return [_edge(id_, total, security.get(_names(id_[0]), ())) for id_, total in sorted(sums.items(), key=lambda item: item[0])]
+    ordered = sorted(sums.items(), key=lambda item: item[0].order)
+    return [_edge(identity, total, security.get(identity.ends, ())) for identity, total in ordered]
 
 
-def _names(pair: tuple[Peer, Peer]) -> tuple[str, str, str, str]:
-    a, b = pair
-    return (a.workload, a.namespace, b.workload, b.namespace)
-
-
-def _drop_explained(sums: dict[_Id, _Sum], security: dict[tuple, list[_Sum]]) -> None:
+def _drop_explained(sums: dict[Identity, _Sum], security: dict[Ends, list[_Sum]]) -> None:
     """A source with a proxy that calls in plaintext is reported twice: by name at the source, and at the destination by an unknown. Count it once."""
-    nameless = [(id_, s) for id_, s in sums.items() if not s.by_source and not id_[0][0].known and s.figures]
-    for id_, total in nameless:
-        destination = id_[0][1]
-        plain = [
-            (other, s)
-            for other, s in sums.items()
-            if s.by_source and other[0][1][:2] == destination[:2] and not s.secured and _names(other[0]) not in security and s.figures
-        ]
-        explained = sum(_weight(s) for _, s in plain)
-        if plain and explained >= EXPLAINED * _weight(total):
-            del sums[id_]
-            for _, s in plain:
-                s.secured = _weight(s)
+    nameless = [(identity, s) for identity, s in sums.items() if not s.by_source and not identity.pair[0].known]
+    if not nameless:
+        return
+    plain: dict[tuple[str, ...], list[_Sum]] = {}
+    for identity, total in sums.items():
+        if total.by_source and not total.secured and identity.ends not in security:
+            plain.setdefault(identity.ends[2:], []).append(total)
+    for identity, total in nameless:
+        named = plain.get(identity.ends[2:], ())
+        if named and sum(map(_weight, named)) >= EXPLAINED * _weight(total):
+            del sums[identity]
+            for each in named:
+                each.secured = _weight(each)
 
 
 def _weight(total: _Sum) -> int:
-    return 0 if total.figures is None else total.figures.requests or total.figures.opened
+    return 0 if total.figures is None else total.figures[REQUESTS] or total.figures[OPENED]
 
 
-def _edge(id_: _Id, total: _Sum, told: Iterable[_Sum]) -> Edge:
-    (source, destination), (host, name, namespace), protocol = id_
+def _edge(identity: Identity, total: _Sum, told: Iterable[_Sum]) -> Edge:
+    (source, destination), (host, name, namespace) = identity.pair, identity.service
     figures = total.figures
     assert figures is not None
     secured, mtls = total.secured, total.mtls
@@ -316,18 +330,18 @@ def _edge(id_: _Id, total: _Sum, told: Iterable[_Sum]) -> Edge:
         service=host,
         service_name=name,
         service_namespace=namespace,
-        protocol=protocol,
+        protocol=identity.protocol,
         reporter="source" if total.by_source else "destination",
         seconds=total.seconds,
-        requests=figures.requests,
+        requests=figures[REQUESTS],
         responses=tuple(Response(*r, n) for r, n in sorted(total.responses.items())),
-        buckets=figures.buckets,
-        duration=figures.duration,
-        request_bytes=figures.request_bytes,
-        response_bytes=figures.response_bytes,
-        sent=figures.sent,
-        received=figures.received,
-        connections=figures.opened,
+        buckets=figures[BUCKETS:],
+        duration=figures[DURATION],
+        request_bytes=figures[REQUEST_BYTES],
+        response_bytes=figures[RESPONSE_BYTES],
+        sent=figures[SENT],
+        received=figures[RECEIVED],
+        connections=figures[OPENED],
         mtls=mtls if secured else None,
         secured=secured,
         source_principals=tuple(sorted(sources)),

@@ -1,11 +1,12 @@
 """What this process has read of the dictionary of series; the writer's side is telemetry/series.py."""
 
+import dataclasses
 import threading
 from collections.abc import Collection, Iterable, Mapping
 
 from django.db.models import Count, Max
 
-from telemetry.edges import Place, place
+from telemetry.edges import Identity, Place, place
 from telemetry.labels import STANDARD, Key
 from telemetry.models import Series
 
@@ -22,7 +23,8 @@ class Dictionary:
         self.places: dict[int, Place] = {}
         self.keys: dict[int, Key] = {}
         self.proxies: dict[int, str] = {}
-        self._shared: dict[object, object] = {}
+        self._shared: dict[str, str] = {}
+        self._identities: dict[Identity, Identity] = {}
 
     def learn(self, numbers: Iterable[int]) -> None:
         """Read those that are not known yet."""
@@ -50,7 +52,7 @@ class Dictionary:
 
     def forget(self) -> None:
         with self._lock:
-            for known in (self.places, self.keys, self.proxies, self._shared):
+            for known in (self.places, self.keys, self.proxies, self._shared, self._identities):
                 known.clear()
             self._size = (0, None)
 
@@ -59,7 +61,8 @@ class Dictionary:
             share = self._shared.setdefault
             for number, proxy, values in rows:
                 if number not in self.places:
-                    key = tuple(str(share(v, v)) for v in values)
+                    key = tuple(share(v, v) for v in values)
                     self.keys[number] = key
                     self.proxies[number] = proxy
-                    self.places[number] = place(key)
+                    at = place(key)
+                    self.places[number] = dataclasses.replace(at, identity=self._identities.setdefault(at.identity, at.identity))

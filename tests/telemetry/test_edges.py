@@ -1,4 +1,4 @@
-from telemetry.edges import Edge, Figures, fold, place
+from telemetry.edges import Edge, fold, place
 from telemetry.histogram import observe
 from telemetry.labels import MAX_EXTRA, STANDARD, key, overflow
 
@@ -9,13 +9,13 @@ def row(source: str, destination: str, n: int = 10, milliseconds: float = 7.0, s
     return (
         place(key(labels(source, destination, **more))),
         seconds,
-        Figures(n, 0, 0, 0, n * milliseconds, n, n, observe([milliseconds] * n)),
+        (n, 0, 0, 0, n * milliseconds, n, n, *observe([milliseconds] * n)),
     )
 
 
 def tcp(source: str, destination: str, opened: int, sent: int, received: int, **more: str):
     of = labels(source, destination, request_protocol="tcp", response_code="", **more)
-    return place(key(of)), 60.0, Figures(0, sent, received, opened, 0.0, 0, 0, observe([]))
+    return place(key(of)), 60.0, (0, sent, received, opened, 0.0, 0, 0, *observe([]))
 
 
 def only(edges: list[Edge]) -> Edge:
@@ -139,6 +139,6 @@ def test_the_order_of_labels_makes_no_other_series():
 def test_overflow_keeps_the_reporters_own_names_and_drops_its_peers():
     full = key(labels("a-v1", "b-v1", code="404"))
     at = place(overflow(full))
-    assert (at.pair[0].workload, at.pair[1].workload, at.code, at.protocol) == ("a-v1", "overflow", "404", "http")
+    assert (at.identity.pair[0].workload, at.identity.pair[1].workload, at.code, at.identity.protocol) == ("a-v1", "overflow", "404", "http")
     at = place(overflow(key(labels("a-v1", "b-v1", reporter="destination"))))
-    assert (at.pair[0].workload, at.pair[1].workload) == ("overflow", "b-v1")
+    assert (at.identity.pair[0].workload, at.identity.pair[1].workload) == ("overflow", "b-v1")
