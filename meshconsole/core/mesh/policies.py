@@ -25,6 +25,14 @@ Rules = tuple[Rule, ...]
 ANY = "*"
 
 
+class Asked:
+    """Kinds that anybody ever asked for by workload, or by host: of the others nothing can depend on an answer. One for an index and all that follow it."""
+
+    def __init__(self) -> None:
+        self.by_workload: set[type] = set()
+        self.by_host: set[type] = set()
+
+
 class PolicyIndex:
     def __init__(
         self,
@@ -32,7 +40,7 @@ class PolicyIndex:
         by_host: dict[tuple[type, str], Rules],
         wild: dict[type, frozenset[str]],
         services: dict[int, tuple[Service, ...]],
-        local_kinds: set[type],
+        asked: Asked,
     ):
         self._by_place = by_place
         self._by_host = by_host
@@ -40,14 +48,13 @@ class PolicyIndex:
         """Per kind, the wildcard patterns in `by_host`: what an exact host must be matched with besides itself."""
         self.services = services
         """id of a policy -> the services that it declares; the same dict while none changed."""
-        self.local_kinds = local_kinds
-        """Kinds that were ever asked for by workload; one set for all that follow."""
+        self.asked = asked
         self._concerning: dict[tuple[type, str], Rules] = {}
         self._concerned: dict[type, tuple[str, ...]] = {}
 
     @classmethod
     def of(cls, policies: Iterable[Rule], mesh: MeshConfig) -> "PolicyIndex":
-        empty = cls({}, {}, {}, {}, set())
+        empty = cls({}, {}, {}, {}, Asked())
         return empty.changed((), tuple(policies), mesh, set())[0]
 
     def changed(
@@ -64,7 +71,7 @@ class PolicyIndex:
                 for namespace in (None, policy.metadata.namespace):
                     places.setdefault((kind, namespace), []).append((stays, policy))
                 for host in _concerns(policy, mesh):
-                    exact = exact and not hosts.is_wildcard(host)
+                    exact = exact and (kind not in self.asked.by_host or not hosts.is_wildcard(host))
                     named.setdefault((kind, host), []).append((stays, policy))
         _revise(by_place, places)
         _revise(by_host, named)
@@ -77,22 +84,23 @@ class PolicyIndex:
             left = {id(p) for p in gone}
             services = {key: value for key, value in services.items() if key not in left} | declared
         wild = self._wild
-        if not exact:
+        if any(hosts.is_wildcard(host) for _, host in named):
             kinds = {kind for kind, _ in by_host}
             wild = {k: frozenset(h for kind, h in by_host if kind is k and hosts.is_wildcard(h)) for k in kinds}
-        return PolicyIndex(by_place, by_host, wild, services, self.local_kinds), exact
+        return PolicyIndex(by_place, by_host, wild, services, self.asked), exact
 
     def of_kind(self, kind: type, namespace: str | None) -> Rules:
         return self._by_place.get((kind, namespace), ())
 
     def local(self, kind: type, namespace: str, root: str, labels: Mapping[str, str]) -> Rules:
         """Of the namespace and the root namespace, those whose selector takes `labels`."""
-        self.local_kinds.add(kind)
+        self.asked.by_workload.add(kind)
         own = self.of_kind(kind, namespace)
         both = own if root == namespace else tuple(oldest_first([*own, *self.of_kind(kind, root)]))
         return tuple(policy for policy in both if selects(policy.workload_labels(), labels))
 
     def concerning(self, kind: type, host: str) -> Rules:
+        self.asked.by_host.add(kind)
         patterns = self._wild.get(kind)
         if not patterns:
             return self._by_host.get((kind, host), ())
@@ -104,6 +112,7 @@ class PolicyIndex:
         return found
 
     def concerned(self, kind: type) -> tuple[str, ...]:
+        self.asked.by_host.add(kind)
         found = self._concerned.get(kind)
         if found is None:
             found = self._concerned[kind] = tuple(sorted(h for k, h in self._by_host if k is kind))

@@ -108,7 +108,7 @@ class Snapshot:
         """The workloads that a changed policy held for, or holds for now."""
         touched: set[Question] = set()
         for policy in policies:
-            if type(policy) not in self._policies.local_kinds:
+            if type(policy) not in self._policies.asked.by_workload:
                 continue
             wanted, namespace = policy.workload_labels(), policy.metadata.namespace
             everywhere = namespace == self.mesh.root_namespace

@@ -70,6 +70,7 @@ def test_a_new_policy_dirties_the_host_that_it_concerns():
 
 def test_a_wildcard_policy_cannot_be_said_by_questions():
     first = Snapshot(MESH, [], bookinfo(), 1)
+    assert first.ask(("concerning", Answering, REVIEWS)) == ()
     second = follow(first, [Answering.make("a", {"host": "*.default.svc.cluster.local"})])
     assert second.dirty is None
     assert second.ask(("concerning", Answering, REVIEWS)) == second.policies
