@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.conf import settings
 from django.db import transaction
@@ -72,20 +73,22 @@ def issue(
             raise Refusal("identity", f"proven is {proven}, but {requested} was asked for")
         if extra := [name for name in request.names(csr) if name != f"URI:{requested}"]:
             raise Refusal("identity", f"the certificate request asks for names beyond its identity: {', '.join(extra)[:500]}")
-        return _sign(csr, issuer, proxy_id, requested, subject, now, address, life or settings.CERTIFICATE_LIFE, jitter)
+        return sign(csr.public_key(), issuer, proxy_id, requested, subject, now, address, life, jitter)
 
 
-def _sign(
-    csr: x509.CertificateSigningRequest,
+def sign(
+    key: CertificatePublicKeyTypes,
     issuer: authority.Issuer,
     proxy_id: str,
     identity: Identity,
     subject: Subject,
     now: datetime.datetime,
     address: str,
-    life: float,
-    jitter: float | None,
+    life: float | None = None,
+    jitter: float | None = None,
 ) -> SVID:
+    """All checks are passed."""
+    life = life or settings.CERTIFICATE_LIFE
     not_before = now - min(authority.BACKDATED, datetime.timedelta(seconds=life))
     not_after = min(now + datetime.timedelta(seconds=life), issuer.certificate.not_valid_after_utc)
     jitter = random.random() if jitter is None else jitter  # noqa: S311 (spreads load, hides nothing)
@@ -95,7 +98,7 @@ def _sign(
         x509.CertificateBuilder()
         .subject_name(subject.name())
         .issuer_name(issuer.certificate.subject)
-        .public_key(request.public_key(csr))
+        .public_key(key)
         .serial_number(serial)
         .not_valid_before(not_before)
         .not_valid_after(not_after)
@@ -104,7 +107,7 @@ def _sign(
         .add_extension(_KEY_USAGE, critical=True)
         .add_extension(_BOTH_SIDES, critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(csr.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
         .sign(issuer.key, hashes.SHA256())
     )
     leaf = certificate.public_bytes(serialization.Encoding.PEM)

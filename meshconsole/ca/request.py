@@ -4,7 +4,6 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPublicKeyTypes
 
 MAX_BYTES = 16 * 1024
 CURVES = (ec.SECP256R1, ec.SECP384R1)
@@ -58,7 +57,3 @@ def names(csr: x509.CertificateSigningRequest) -> list[str]:
 def _written(name: x509.GeneralName) -> str:
     kind = {x509.UniformResourceIdentifier: "URI", x509.DNSName: "DNS", x509.IPAddress: "IP", x509.RFC822Name: "email"}
     return f"{kind.get(type(name), type(name).__name__)}:{name.value}"
-
-
-def public_key(csr: x509.CertificateSigningRequest) -> CertificateIssuerPublicKeyTypes:
-    return csr.public_key()

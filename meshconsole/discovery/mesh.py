@@ -19,6 +19,11 @@ def stamp() -> tuple[int, int]:
 
 def current() -> Snapshot:
     """The newest snapshot; the same object while nothing has changed. Blocks: not for an event loop."""
+    return stamped()[0]
+
+
+def stamped() -> tuple[Snapshot, tuple[int, int]]:
+    """The newest snapshot, and the stamp that it has."""
     global _stamp, _current
     with _lock:
         # Asked before reading: what is written meanwhile is in the snapshot already or found by the next call, never missed.
@@ -26,7 +31,7 @@ def current() -> Snapshot:
         if _current is None or now != _stamp or _current.mesh != mesh.config():
             _current = Snapshot.following(_current, mesh.config(), store.resources(), registry.workloads(), now[0])
             _stamp = now
-        return _current
+        return _current, _stamp
 
 
 def forget() -> None:

@@ -4,3 +4,12 @@ from django.apps import AppConfig
 class XdsConfig(AppConfig):
     name = "meshconsole.xds"
     label = "xds"
+
+    def ready(self) -> None:
+        from meshconsole.configstore.signals import committed
+        from meshconsole.discovery.signals import changed
+
+        from . import notices
+
+        committed.connect(notices.on_commit, dispatch_uid="xds.notices")
+        changed.connect(notices.on_change, dispatch_uid="xds.notices")

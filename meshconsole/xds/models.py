@@ -11,7 +11,9 @@ class HubRecord(models.Model):
     beat = models.DateTimeField()
     revision = models.BigIntegerField(default=0)
     """The newest revision that it has compiled for all its proxies: one that is in sync has taken everything up to it."""
-    host = models.CharField(max_length=200, blank=True)
+    place = models.CharField(max_length=200, blank=True)
+    """Machine, boot and process namespace: who starts in the same place can see whether `pid` still runs."""
+    pid = models.IntegerField(default=0)
 
     def __str__(self) -> str:
         return f"hub {self.id}"
@@ -27,7 +29,9 @@ class ProxyRecord(models.Model):
         NACKED = "NACKED"
         NEVER_CONNECTED = "NEVER_CONNECTED"
 
-    namespace = models.CharField(max_length=63)
+    id = models.CharField(primary_key=True, max_length=320)
+    """`<namespace>/<name>`."""
+    namespace = models.CharField(max_length=63, db_index=True)
     name = models.CharField(max_length=253)
     kind = models.CharField(max_length=10, default="sidecar")
     service_account = models.CharField(max_length=253, blank=True)
@@ -41,13 +45,13 @@ class ProxyRecord(models.Model):
     envoy_version = models.CharField(max_length=80, blank=True)
     serial = models.CharField(max_length=40, blank=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.NEVER_CONNECTED)
-    types = models.JSONField(default=dict)
-    """Per xDS type: {"state", "resources", "error", "policies"}."""
+    problems = models.JSONField(default=dict)
+    """What was refused, per xDS type: {"error", "policies"}."""
+    resources = models.JSONField(default=dict)
+    """How many it shall hold, per xDS type."""
     acked_at = models.DateTimeField(null=True)
-    digest = models.CharField(max_length=32, blank=True)
-    """Of what Envoy last accepted."""
     told = models.CharField(max_length=32, blank=True)
-    """Digest of the aliases that the agent knows."""
+    """Digest of the aliases that the agent knows: its own digest does not cover them."""
     hosts = models.JSONField(default=list)
     """Its demand: authorities …"""
     clusters = models.JSONField(default=list)
@@ -65,7 +69,6 @@ class ProxyRecord(models.Model):
 
     class Meta:
         ordering = ["namespace", "name"]
-        constraints = [models.UniqueConstraint(fields=["namespace", "name"], name="one_proxy_per_name")]
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return self.id

@@ -1,0 +1,66 @@
+"""The figures that one agent sends: stored in order, apart from its other frames, and acknowledged once they are stored."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from django.db import DatabaseError, InterfaceError
+
+from meshconsole.xds.threads import in_database
+from proxyagent import protocol
+from telemetry import ingest
+
+log = logging.getLogger(__name__)
+
+MOST = 32
+"""Batches waiting; beyond that the agent's socket is not read, until the store has caught up."""
+
+
+class Intake:
+    __slots__ = ("_proxy_id", "_room", "_say", "_task", "_waiting")
+
+    def __init__(self, proxy_id: str, say: Callable[[protocol.Frame], None]):
+        self._proxy_id = proxy_id
+        self._say = say
+        self._waiting: deque[protocol.Metrics] = deque()
+        self._room: asyncio.Event | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def put(self, frame: protocol.Metrics) -> None:
+        while len(self._waiting) >= MOST:
+            self._room = asyncio.Event()
+            await self._room.wait()
+        self._waiting.append(frame)
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        pause = 0.5
+        try:
+            while self._waiting:
+                frame = self._waiting[0]
+                try:
+                    stored = await in_database(ingest.store, self._proxy_id, frame.epoch, frame.seq, frame.batch)
+                except ingest.Malformed as e:
+                    # It would be sent again for ever; nothing of it can be kept.
+                    log.error("%s sent figures that cannot be stored, and they are dropped: %s", self._proxy_id, e)
+                    stored = frame.seq
+                except (DatabaseError, InterfaceError, OSError) as e:
+                    log.warning("The figures of %s cannot be stored now (%s); trying again", self._proxy_id, e)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, 10)
+                    continue
+                pause = 0.5
+                self._waiting.popleft()
+                self._say(protocol.MetricsStored(frame.epoch, stored))
+                if self._room is not None:
+                    self._room.set()
+        finally:
+            self._task = None
+
+    def close(self) -> None:
+        """What is not stored yet was not acknowledged: the agent sends it again."""
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()

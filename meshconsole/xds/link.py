@@ -1,0 +1,166 @@
+"""One connected proxy: its session, what it has asked for, and how its state is told. The hub owns it; the consumer feeds it."""
+
+import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from meshconsole.core.compiler import Demand
+from meshconsole.core.envoy.resource_set import ResourceSet, XdsType
+from proxyagent import protocol
+
+from . import session as s
+from .models import ProxyRecord
+
+MAX_HOSTS, MAX_CLUSTERS, MAX_NAME = 2000, 1000, 300
+"""What one proxy may ask for on demand. Beyond it a host is answered as unknown: an Envoy that is fed with invented Host headers must not
+make the console's memory grow."""
+NO_DEMAND = Demand(frozenset(), frozenset())
+State = ProxyRecord.State
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Who is connected, as enrolment found it."""
+
+    namespace: str
+    name: str
+    kind: str
+    service_account: str
+    address: str
+    agent_version: str
+    envoy_version: str
+    serial: str
+    since: datetime.datetime
+    told: str = ""
+    """What we remember of the aliases that it was told (ProxyRecord.told)."""
+
+    @property
+    def proxy_id(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+Deliver = Callable[[bytes], None]
+"""Send these bytes, some time soon, in order; never blocks."""
+Close = Callable[[protocol.Refused], None]
+
+
+class Link:
+    __slots__ = (
+        "close", "compile_error", "deliver", "demand", "envoy", "facts", "nacked_revision", "pending_from", "pending_to", "problems",
+        "session", "synced_revision", "told",
+    )  # fmt: skip
+
+    def __init__(self, facts: Facts, deliver: Deliver, close: Close):
+        self.facts = facts
+        self.deliver = deliver
+        self.close = close
+        self.session = s.Session()
+        self.demand = NO_DEMAND
+        self.pending_from: int | None = None
+        self.pending_to: int | None = None
+        self.synced_revision = 0
+        self.nacked_revision: int | None = None
+        self.problems: dict[str, dict[str, Any]] = {}
+        self.compile_error = ""
+        self.told = facts.told
+        self.envoy: protocol.EnvoyState | None = None
+
+    @property
+    def state(self) -> State:
+        if self.session.refused is not None:
+            return State.NACKED
+        return State.SYNCED if self.in_sync else State.STALE
+
+    @property
+    def in_sync(self) -> bool:
+        session = self.session
+        known = session.desired is not None and session.held is not None
+        return known and session.in_flight is None and session.refused is None and not self.compile_error
+
+    def offer(self, desired: ResourceSet, revision: int) -> bool:
+        """What it shall hold as of `revision`. False where that is nothing new."""
+        self.compile_error = ""
+        have = self.session.desired
+        if have is desired or (have is not None and have.blobs == desired.blobs and have.aliases == desired.aliases):
+            return False
+        self.pending_from = revision if self.pending_from is None else self.pending_from
+        self.pending_to = revision
+        self.handle(s.Compiled(desired), revision)
+        return True
+
+    def applied(self, frame: protocol.Applied, revision: int) -> None:
+        if frame.errors:
+            self.handle(s.Nacked(frame.nonce, {XdsType(t): e[:2000] for t, e in frame.errors.items()}), revision)
+        else:
+            self.handle(s.Acked(frame.nonce), revision)
+
+    def handle(self, event: s.Event, revision: int) -> None:
+        """Do what the session commands."""
+        for command in self.session.handle(event):
+            match command:
+                case s.SendDelta():
+                    self.deliver(encode(command))
+                case s.AskState():
+                    self.deliver(protocol.encode(protocol.ListState()))
+                case s.RecordStatus(errors=errors, culprits=culprits):
+                    names = list(dict.fromkeys(map(str, culprits)))
+                    self.problems = {str(t): {"error": e, "policies": names} for t, e in errors.items()}
+        self._settle(event, revision)
+
+    def _settle(self, event: s.Event, revision: int) -> None:
+        if isinstance(event, s.Nacked) and self.session.refused is not None:
+            self.nacked_revision = self.pending_to
+        if self.session.refused is None:
+            self.nacked_revision = None
+        if self.in_sync:
+            self.synced_revision = max(revision, self.pending_to or 0)
+            self.pending_from = self.pending_to = None
+            assert self.session.desired is not None
+            self.told = s.digest_of_aliases(self.session.told)
+        elif self.session.in_flight is None and self.nacked_revision is not None:
+            self.pending_to = self.nacked_revision  # what came later and was not held back is taken
+
+    def ask(self, hosts: Iterable[str], clusters: Iterable[str]) -> bool:
+        """Demand grows; True when it did. What is beyond the limits is answered as unknown."""
+        hosts, clusters = frozenset(hosts) - self.demand.hosts, frozenset(clusters) - self.demand.clusters
+        too_long = {h for h in hosts if len(h) > MAX_NAME}
+        room = max(0, MAX_HOSTS - len(self.demand.hosts))
+        taken = sorted(hosts - too_long)[:room]
+        refused = hosts.difference(taken)
+        new_clusters = sorted(c for c in clusters if len(c) <= MAX_NAME)[: max(0, MAX_CLUSTERS - len(self.demand.clusters))]
+        if refused:
+            self.deliver(protocol.encode(protocol.Push(nonce=0, aliases=dict.fromkeys(sorted(refused), ""))))
+        if not taken and not new_clusters:
+            return False
+        self.demand = Demand(self.demand.hosts | frozenset(taken), self.demand.clusters | frozenset(new_clusters))
+        return True
+
+    def reminder(self, hosts: Iterable[str]) -> None:
+        """It asks again for what it has been told already (it lost the answer): say it again."""
+        told = self.session.told
+        if again := {h: told[h] for h in hosts if h in told}:
+            self.deliver(protocol.encode(protocol.Push(nonce=0, aliases=again)))
+
+    def resources(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for type_, _ in self.session.desired.blobs if self.session.desired else ():
+            counts[str(type_)] = counts.get(str(type_), 0) + 1
+        return counts
+
+
+def encode(delta: s.SendDelta) -> bytes:
+    resources: dict[Any, list[protocol.Resource]] = {}
+    for blob in delta.changed:
+        resources.setdefault(str(blob.type), []).append(protocol.Resource(blob.name, blob.version, blob.body))
+    removed: dict[Any, list[str]] = {}
+    for type_, name in delta.removed:
+        removed.setdefault(str(type_), []).append(name)
+    return protocol.encode(
+        protocol.Push(
+            delta.nonce,
+            {t: tuple(r) for t, r in resources.items()},
+            {t: tuple(sorted(n)) for t, n in removed.items()},
+            dict(delta.aliases),
+        )
+    )
