@@ -11,15 +11,17 @@ http = get_asgi_application()  # sets Django up: everything below may import mod
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
 from django.urls import path, re_path
 
 from meshconsole.agents.consumer import AgentConsumer
+from meshconsole.api.limits import BodyLimit
 from meshconsole.topology.consumer import TopologyConsumer
 from meshconsole.xds import hub
 
 browser = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws/topology", TopologyConsumer.as_asgi())])))
 websocket = URLRouter([path("agent", AgentConsumer.as_asgi()), re_path("^ws/", browser)])
-router = ProtocolTypeRouter({"http": http, "websocket": websocket})
+router = ProtocolTypeRouter({"http": BodyLimit(http, settings.MAX_UPLOAD_BYTES), "websocket": websocket})
 
 
 async def application(scope, receive, send):

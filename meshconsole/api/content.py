@@ -1,6 +1,9 @@
 """A request's body: how much of it is taken, and how it becomes resources. The door for what users send by REST."""
 
 import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -9,9 +12,11 @@ from django.http.request import UnreadablePostError
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.request import Request
 
+from meshconsole.configstore.refusals import Refused
 from meshconsole.core import policies
 from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Invalid, Level, Message
+from meshconsole.core.resources.placing import placed
 
 
 class TooLarge(APIException):
@@ -93,19 +98,28 @@ def resources(request: Request) -> tuple[list[Policy], list[Message]]:
             found.append(policy)
         except Invalid as e:
             messages = e.messages
-        said += [_of_document(m, i) for m in messages]
+        said += [replace(m, document=i) for m in messages]
     if any(m.level == Level.ERROR for m in said):
         raise Invalid(said)
     return found, said
+
+
+@contextmanager
+def placing(request: Request) -> Iterator[Callable[[Iterable[Message]], list[Message]]]:
+    """What is said later of the resources in a YAML body, by the store or by analysis, with its lines; refusals too."""
+    text = b"" if is_json(request) else raw(request)
+
+    def lines(messages: Iterable[Message]) -> list[Message]:
+        return placed(text, messages) if text else list(messages)
+
+    try:
+        yield lines
+    except (Invalid, Refused) as e:
+        e.messages = lines(e.messages)
+        raise
 
 
 def one(item: Any) -> tuple[Policy, list[Message]]:
     if not isinstance(item, dict):
         raise Invalid([Message(Level.ERROR, "MSH0001", "a resource is an object with apiVersion, kind, metadata and spec")])
     return policies.parse_object(item)
-
-
-def _of_document(message: Message, document: int) -> Message:
-    from dataclasses import replace
-
-    return replace(message, document=document)

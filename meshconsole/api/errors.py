@@ -68,9 +68,7 @@ def body(request: HttpRequest | Any, status: int, text: str, messages: list[Mess
 
 
 def is_kubernetes(path: str) -> bool:
-    return (
-        path.startswith(("/apis", "/openapi", "/version", "/api/v1/namespaces")) or path.rstrip("/") in ("/api", "/api/v1")
-    )
+    return path.startswith(("/apis", "/openapi", "/version", "/api/v1/namespaces")) or path.rstrip("/") in ("/api", "/api/v1")
 
 
 def kubernetes_status(status: int, text: str, messages: list[Message]) -> dict[str, Any]:

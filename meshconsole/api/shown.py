@@ -7,6 +7,7 @@ from meshconsole.configstore import store
 from meshconsole.configstore.body import unified
 from meshconsole.configstore.models import Change, Resource, Revision, rfc3339
 from meshconsole.configstore.store import Applied, ChangeView
+from meshconsole.xds import status
 
 from .plain import message, plain, reference
 
@@ -40,8 +41,6 @@ def _condition(type_: str, status: str, reason: str, text: str, row: Resource) -
 
 def _programmed(revision: int) -> dict[str, Any]:
     """Whether every proxy concerned has taken the revision: `kubectl wait --for=condition=Programmed`."""
-    from meshconsole.xds import status
-
     found = status.revision_status(revision)
     state = str(plain(found.state))
     answer, reason = {"programmed": ("True", "Programmed"), "failed": ("False", "Refused")}.get(state, ("Unknown", "Pending"))

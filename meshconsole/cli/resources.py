@@ -115,12 +115,13 @@ def _analyze_here(source: Source) -> list[dict[str, Any]]:
     from meshconsole.core.mesh.model import MeshConfig
     from meshconsole.core.policies import parse
     from meshconsole.core.resources.messages import Invalid
+    from meshconsole.core.resources.placing import placed
 
     try:
         policies, messages = parse(source.text)
     except Invalid as e:
         return of_core(e.messages)
-    return of_core([*messages, *analyze(policies, [], MeshConfig())])
+    return of_core(placed(source.text, [*messages, *analyze(policies, [], MeshConfig())]))
 
 
 def get(

@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
+from meshconsole.core import policies
 
 OURS = ("creationTimestamp", "resourceVersion", "generation", "uid", "managedFields", "generateName", "selfLink", "deletionTimestamp")
 """Fields of `metadata` that the store answers for."""
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""kubectl's own memory of what was applied, from which `kubectl apply` computes its patches. Kept, and never shown in a diff."""
 MAX_BYTES = 1 << 20
 """Of one resource as JSON; Kubernetes' limit is 1.5 MB for the whole object."""
 
@@ -21,14 +22,13 @@ MAX_BYTES = 1 << 20
 def body(dumped: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of a policy's dump."""
     metadata = {k: v for k, v in dumped.get("metadata", {}).items() if k not in OURS and v not in ({}, None)}
-    if LAST_APPLIED in metadata.get("annotations", {}):
-        # kubectl's own memory of what was applied. It stays, because `kubectl apply` computes its patches from it.
-        metadata["annotations"] = dict(sorted(metadata["annotations"].items()))
+    name, namespace = metadata.pop("name"), metadata.pop("namespace", "default")
+    metadata = {"name": name, "namespace": namespace, **metadata}
     return {"apiVersion": dumped["apiVersion"], "kind": dumped["kind"], "metadata": metadata, "spec": dumped.get("spec", {})}
 
 
 def spoken(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The part that is a person's: for diffs and for telling whether anything changed but kubectl's bookkeeping."""
+    """The part that is a person's, for diffs."""
     annotations = {k: v for k, v in body["metadata"].get("annotations", {}).items() if k != LAST_APPLIED}
     metadata = {k: v for k, v in body["metadata"].items() if k != "annotations"} | ({"annotations": annotations} if annotations else {})
     return {**body, "metadata": metadata}
@@ -51,7 +51,7 @@ def unstorable(body: Mapping[str, Any]) -> str:
 def to_yaml(body: Mapping[str, Any] | None) -> str:
     if body is None:
         return ""
-    return yaml.safe_dump(spoken(body), sort_keys=False, allow_unicode=True, width=120)
+    return policies.to_yaml(spoken(body))
 
 
 def unified(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, name: str) -> str:

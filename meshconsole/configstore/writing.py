@@ -23,7 +23,7 @@ from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 
 from . import loading, mesh, signals
-from .body import spoken, unified, unstorable
+from .body import unified, unstorable
 from .models import Change, Head, Resource, Revision, rfc3339
 from .refusals import Conflict, Forbidden, because
 
@@ -249,7 +249,7 @@ def _store(key: Key, w: Wanted, row: Resource | None, revision: Revision) -> Cha
         )
     else:
         # As in Kubernetes, generation counts what was wanted, and labels or annotations want nothing.
-        row.generation += spoken(row.body)["spec"] != spoken(w.body)["spec"]
+        row.generation += row.body["spec"] != w.body["spec"]
         row.version = w.body["apiVersion"].rpartition("/")[2]
         row.body, row.labels, row.resource_version = w.body, w.body["metadata"].get("labels", {}), revision.number
         row.save()

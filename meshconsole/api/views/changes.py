@@ -1,7 +1,6 @@
 """Changing what is said, many resources at once: apply, diff, analyze; and looking at what there is."""
 
 from dataclasses import replace
-from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -12,7 +11,9 @@ from rest_framework.response import Response
 from meshconsole.accounts.author import Author
 from meshconsole.configstore import mesh, store
 from meshconsole.core import analysis
-from meshconsole.core.resources.messages import Level
+from meshconsole.core.policies.base import Policy
+from meshconsole.core.resources.messages import Key, Level, Message
+from meshconsole.discovery import registry
 
 from .. import content, kinds, shown
 from ..plain import message as as_json
@@ -35,11 +36,11 @@ class Apply(View):
         summary="Store resources, all or none", request=YAML, responses=OpenApiTypes.OBJECT, parameters=[DRY_RUN, MESSAGE], tags=["changes"]
     )
     def post(self, request: Request) -> Response:
-        found, messages = content.resources(request)
-        if not found:
-            raise ParseError("There is no resource in what was sent")
         dry = self.flag("dryRun")
-        result = store.apply(found, author=self.author(), message=self.text("message")[:1000], dry_run=dry, messages=messages)
+        with content.placing(request) as lines:
+            found, messages = content.resources(request)
+            result = store.apply(found, author=self.author(), message=self.text("message")[:1000], dry_run=dry, messages=messages)
+            result = replace(result, messages=lines(result.messages))
         return Response(shown.applied(result, dry))
 
 
@@ -68,8 +69,10 @@ class Diff(View):
 
     @extend_schema(summary="What applying would change", request=YAML, responses=OpenApiTypes.OBJECT, tags=["changes"])
     def post(self, request: Request) -> Response:
-        found, messages = content.resources(request)
-        result = store.apply(found, author=reader(self.author()), dry_run=True, messages=messages)
+        with content.placing(request) as lines:
+            found, messages = content.resources(request)
+            result = store.apply(found, author=reader(self.author()), dry_run=True, messages=messages)
+            result = replace(result, messages=lines(result.messages))
         return Response(shown.applied(result, True))
 
 
@@ -80,7 +83,7 @@ class Analyze(View):
 
     @extend_schema(summary="Findings among the stored resources", responses=OpenApiTypes.OBJECT, tags=["changes"])
     def get(self, request: Request) -> Response:
-        return self._answer({p.key: p for p in store.resources()}, [])
+        return self._answer(self._findings({p.key: p for p in store.resources()}))
 
     @extend_schema(
         summary="Findings among the stored resources with these put over them",
@@ -89,13 +92,15 @@ class Analyze(View):
         tags=["changes"],
     )
     def post(self, request: Request) -> Response:
-        found, messages = content.resources(request)
-        return self._answer({p.key: p for p in store.resources()} | {p.key: p for p in found}, messages)
+        with content.placing(request) as lines:
+            found, messages = content.resources(request)
+            said = self._findings({p.key: p for p in store.resources()} | {p.key: p for p in found})
+            return self._answer(lines([*messages, *said]))
 
-    def _answer(self, policies: dict[Any, Any], messages: list[Any]) -> Response:
-        from meshconsole.discovery import registry
+    def _findings(self, policies: dict[Key, Policy]) -> list[Message]:
+        return analysis.analyze(list(policies.values()), registry.workloads(), mesh.config())
 
-        found = [*messages, *analysis.analyze(list(policies.values()), registry.workloads(), mesh.config())]
+    def _answer(self, found: list[Message]) -> Response:
         seen = [m for m in found if m.key is None or self.can("get", m.key.kind, m.key.namespace)]
         return Response({"messages": [as_json(m) for m in seen], "errors": sum(m.level == Level.ERROR for m in seen)})
 

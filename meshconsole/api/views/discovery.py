@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from meshconsole.configstore import store
+from meshconsole.discovery import registry
 
 from .. import kinds, openapi
 from ..view import Anyone, LoggedIn, View
@@ -104,8 +105,6 @@ def group_versions(name: str) -> dict[str, object]:
 
 def namespaces(view: View) -> list[str]:
     """Those that hold anything which the asker may see, and the two that always are. They need not be created."""
-    from meshconsole.discovery import registry
-
     found = {(r.kind, r.namespace) for r in store.list_()}
     seen = {n for kind, n in found if view.can("get", kind, n)}
     seen |= {w.namespace for w in registry.workloads() if view.can("get", "Workload", w.namespace)}
@@ -152,7 +151,7 @@ class OpenApiV2(View):
 
     def get(self, request: Request) -> Response | HttpResponse:
         if "protobuf" in request.headers.get("Accept", ""):  # the only form in which client-go asks
-            return HttpResponse(openapi.V2_PROTOBUF, content_type="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+            return HttpResponse(openapi.V2_PROTOBUF, content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
         return Response(openapi.v2())
 
 

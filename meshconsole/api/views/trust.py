@@ -28,10 +28,17 @@ OBJECT = OpenApiTypes.OBJECT
 class Certificates(View):
     needs = {"GET": ("get", "Certificate")}
 
-    @extend_schema(summary="Issued certificates", responses=OBJECT, tags=["trust"], parameters=[OpenApiParameter("namespace", str), OpenApiParameter("proxy", str), OpenApiParameter("current", bool)])
+    @extend_schema(
+        summary="Issued certificates",
+        responses=OBJECT,
+        tags=["trust"],
+        parameters=[OpenApiParameter("namespace", str), OpenApiParameter("proxy", str), OpenApiParameter("current", bool)],
+    )
     def get(self, request: Request) -> Response:
         namespaces = self.within("Certificate")
-        items = [{**plain(c), "proxy": c.proxy_id} for c in queries.certificates(namespaces, self.text("proxy"), current=self.flag("current"))]
+        items = [
+            {**plain(c), "proxy": c.proxy_id} for c in queries.certificates(namespaces, self.text("proxy"), current=self.flag("current"))
+        ]
         return Response({"items": items, "roots": plain(queries.roots()), "bundle": queries.trust_bundle().decode()})
 
 
@@ -69,7 +76,17 @@ class JoinTokens(View):
         except ValueError as e:
             raise ParseError(str(e))
         audit.record(self.author(), "create", f"JoinToken {namespace}/{account}", f"ttl {life} s, uses {uses or 'any number'}\n")
-        return Response({"id": row.pk, "token": plaintext, "expires": plain(row.expires), "namespace": namespace, "serviceAccount": account, "uses": uses}, status=201)
+        return Response(
+            {
+                "id": row.pk,
+                "token": plaintext,
+                "expires": plain(row.expires),
+                "namespace": namespace,
+                "serviceAccount": account,
+                "uses": uses,
+            },
+            status=201,
+        )
 
 
 class JoinToken(View):

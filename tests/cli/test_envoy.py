@@ -1,0 +1,55 @@
+"""Envoy's configuration as tables."""
+
+import pytest
+
+from meshconsole.cli import envoy
+
+CLUSTER = "outbound|9080|v1|reviews.default.svc.cluster.local"
+
+
+def camel(value):
+    if isinstance(value, dict):
+        return {envoy.camel(k): camel(v) for k, v in value.items()}
+    return [camel(v) for v in value] if isinstance(value, list) else value
+
+
+DUMP = {
+    "clusters": [{"name": CLUSTER, "type": "EDS"}, {"name": "xds"}],
+    "listeners": [
+        {
+            "name": "inbound|9080",
+            "address": {"socket_address": {"address": "127.0.0.2", "port_value": 9080}},
+            "filter_chains": [
+                {"filter_chain_match": {"transport_protocol": "tls"}, "filters": [{"typed_config": {"route_config": {"name": "in"}}}]},
+                {"filters": [{"typed_config": {"rds": {"route_config_name": "http.80"}}}]},
+                {"filters": [{"typed_config": {"cluster": "inbound|9080||"}}]},
+            ],
+        }
+    ],
+    "routes": [{"name": "http.80", "virtual_hosts": [{"name": "x", "domains": ["a", "b", "c"], "routes": [
+        {"match": {"prefix": "/"}, "route": {"weighted_clusters": {"clusters": [{"name": CLUSTER, "weight": 90}, {"name": "v2", "weight": 10}]}}},
+        {"match": {"path": "/exact", "headers": [{"name": "end-user"}]}, "direct_response": {"status": 404}},
+        {"match": {"safe_regex": {"regex": "^/r"}}, "redirect": {"host_redirect": "example.com"}},
+    ]}]}],
+    "virtualHosts": [{"name": "outbound/reviews:9080", "domains": ["reviews"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": CLUSTER}}]}],
+    "endpoints": [{"cluster_name": CLUSTER, "endpoints": [{"lb_endpoints": [
+        {"endpoint": {"address": {"socket_address": {"address": "127.0.0.3", "port_value": 9080}}}, "health_status": "UNHEALTHY"}]}]}],
+    "secrets": [{"name": "default", "tls_certificate": {}}, {"name": "ROOTCA", "validation_context": {}}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dump", [DUMP, {k: camel(v) for k, v in DUMP.items()}], ids=["snake_case", "camelCase"])
+def test_each_type_has_its_table(dump):
+    assert envoy.clusters(dump) == [
+        ["reviews.default.svc.cluster.local", "9080", "v1", "outbound", "EDS"],
+        ["xds", "", "", "", "STATIC"],
+    ]
+    assert sorted(row[2:] for row in envoy.listeners(dump)) == [
+        ["all", "Cluster: inbound|9080||"], ["all", "Route: http.80"], ["tls", "Inline route: in"],
+    ]  # fmt: skip
+    assert [row[3:] for row in envoy.routes(dump)] == [
+        ["/*", f"{CLUSTER} 90%, v2 10%"], ["/exact with end-user", "answers 404"], ["^/r", "redirect to example.com"], ["/*", CLUSTER],
+    ]  # fmt: skip
+    assert envoy.routes(dump)[0][2] == "a, b + 1 more"
+    assert envoy.endpoints(dump) == [["127.0.0.3:9080", "UNHEALTHY", 1, CLUSTER]]
+    assert envoy.secrets(dump) == [["default", "Cert Chain"], ["ROOTCA", "CA"]]
