@@ -9,9 +9,10 @@ from pydantic import BeforeValidator, Field
 from meshconsole.core.envoy.draft import Draft, InboundDraft, MtlsMode
 from meshconsole.core.mesh.model import Workload, WorkloadPort
 from meshconsole.core.mesh.selection import selects
+from meshconsole.core.resources.common import WorkloadSelector
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
-from meshconsole.core.resources.selectors import LabelSelector, problems
+from meshconsole.core.resources.selectors import problems
 
 from .base import Phase, Policy, View
 
@@ -35,7 +36,7 @@ class MutualTls(Model):
 
 
 class PeerAuthenticationSpec(Model):
-    selector: LabelSelector | None = None
+    selector: WorkloadSelector | None = None
     """The workloads that this is for. Without it: the whole namespace, or the whole mesh when in the root namespace."""
     mtls: MutualTls | None = None
     """What holds for every port. Default: inherited."""
@@ -59,7 +60,7 @@ class PeerAuthentication(Policy):
             yield self.error("spec.portLevelMtls", "portLevelMtls requires selector")
         for port in self.spec.port_level_mtls:
             if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-                yield self.error(f"spec.portLevelMtls[{port}]", "port must be between 1-65535")
+                yield self.error(f"spec.portLevelMtls.{port}", "port must be between 1-65535")
 
     @property
     def _labels(self) -> dict[str, str]:

@@ -10,9 +10,10 @@ from pydantic import Field
 
 from meshconsole.core.mesh import hosts as host_names
 from meshconsole.core.mesh.model import Endpoint, Location, MeshConfig, Port, Protocol, Resolution, Service
+from meshconsole.core.resources.common import NetworkingSelector
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
-from meshconsole.core.resources.selectors import WorkloadSelector, problems
+from meshconsole.core.resources.selectors import problems
 
 from .base import Policy
 
@@ -82,7 +83,7 @@ class ServiceEntrySpec(Model):
     for each new connection; one endpoint at most."""
     endpoints: list[WorkloadEndpoint] = Field(default_factory=list, max_length=4096)
     """Where the service runs. Not with workloadSelector."""
-    workload_selector: WorkloadSelector | None = None
+    workload_selector: NetworkingSelector | None = None
     """Workloads of the same namespace that are the endpoints."""
     export_to: list[str] = Field(default_factory=list)
     """Namespaces that see it: names, `.` (its own), `*` (all, the default)."""
@@ -212,7 +213,7 @@ class ServiceEntry(Policy):
                 )
             for name in endpoint.ports:
                 if name not in names:
-                    yield f"{path}.ports[{name}]", f"endpoint port {name!r} is not defined by the service entry"
+                    yield f"{path}.ports.{name}", f"endpoint port {name!r} is not defined by the service entry"
 
     def _selection(self) -> Iterator[tuple[str, str]]:
         spec = self.spec
@@ -245,9 +246,9 @@ def problems_of_endpoint(endpoint: WorkloadEndpoint) -> Iterator[tuple[str, str]
         yield "address", f"{address!r} is neither an IP address nor a host name"
     for name, number in endpoint.ports.items():
         if not _PORT_NAME.fullmatch(name):
-            yield f"ports[{name}]", "port name must be valid"
+            yield f"ports.{name}", "port name must be valid"
         if not 0 < number < 65536:
-            yield f"ports[{name}]", "port must be between 1-65535"
+            yield f"ports.{name}", "port must be between 1-65535"
     yield from problems(endpoint.labels, "labels")
 
 

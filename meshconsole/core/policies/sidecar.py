@@ -11,9 +11,10 @@ from pydantic import Field
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.selection import selects
+from meshconsole.core.resources.common import NetworkingSelector
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
-from meshconsole.core.resources.selectors import WorkloadSelector, problems
+from meshconsole.core.resources.selectors import problems
 
 from .base import Policy
 
@@ -52,7 +53,7 @@ class SidecarSpec(Model):
         "inboundConnectionPool": "limits in front of an application",
     }
 
-    workload_selector: WorkloadSelector | None = None
+    workload_selector: NetworkingSelector | None = None
     """The workloads that this is for. Without it: all of the namespace, or of the whole mesh when in the root namespace; a more specific
     Sidecar wins, and among equals the oldest."""
     egress: list[EgressListener] = Field(default_factory=list)

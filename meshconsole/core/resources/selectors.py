@@ -1,18 +1,6 @@
-"""How a policy says which workloads it is for: Istio has two spellings of one thing, `matchLabels` (security) and `labels` (networking)."""
+"""What a selector's labels may not say. Counterpart: core.mesh.selection, which says whom they select."""
 
 from collections.abc import Iterator, Mapping
-
-from .envelope import Model
-
-
-class LabelSelector(Model):
-    match_labels: dict[str, str] = {}
-    """Labels that a workload must bear, all of them. Empty: every workload in the policy's namespace."""
-
-
-class WorkloadSelector(Model):
-    labels: dict[str, str] = {}
-    """Labels that a workload must bear, all of them. Empty: every workload in the policy's namespace."""
 
 
 def problems(labels: Mapping[str, str], path: str) -> Iterator[tuple[str, str]]:
@@ -21,6 +9,6 @@ def problems(labels: Mapping[str, str], path: str) -> Iterator[tuple[str, str]]:
         if not key:
             yield path, "key must not be empty"
         if "*" in key:
-            yield f"{path}[{key}]", "wildcard not allowed in label key match"
+            yield f"{path}.{key}", "wildcard not allowed in label key match"
         if "*" in value:
-            yield f"{path}[{key}]", "wildcard is not supported in selector"
+            yield f"{path}.{key}", "wildcard is not supported in selector"

@@ -41,7 +41,7 @@ class AuthorizationPolicy(Policy):
         if spec.action is Action.CUSTOM:
             yield self.error("spec.action", "not supported yet: CUSTOM (an external authorizer); ALLOW, DENY and AUDIT are")
         if self.metadata.annotations.get(DRY_RUN, "false") not in _TRUE | _FALSE:
-            yield self.error(f"metadata.annotations[{DRY_RUN}]", "must be true or false")
+            yield self.error(f"metadata.annotations.{DRY_RUN}", "must be true or false")
         if spec.action is not Action.ALLOW and not spec.rules:
             yield self.warning("spec.rules", f"{spec.action} action without rules never matches: a rule `{{}}` matches every request")
         for i, rule in enumerate(spec.rules):

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from meshconsole.core.resources.common import WorkloadSelector
 from meshconsole.core.resources.envelope import Model
-from meshconsole.core.resources.selectors import LabelSelector
 
 
 class Action(StrEnum):
@@ -108,7 +108,7 @@ class AuthorizationPolicySpec(Model):
         "provider": "it goes with action CUSTOM, an external authorizer",
     }
 
-    selector: LabelSelector | None = None
+    selector: WorkloadSelector | None = None
     """The workloads that this is for. Without it: the whole namespace, or the whole mesh when in the root namespace."""
     rules: list[Rule] = Field(default_factory=list, max_length=512)
     """The policy matches when one rule does. Empty: it never matches, so that an ALLOW policy without rules refuses everything.
