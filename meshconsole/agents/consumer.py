@@ -127,6 +127,9 @@ class AgentConsumer(AsyncWebsocketConsumer):
         except (DatabaseError, InterfaceError, OSError):
             self._say(protocol.Certificate(b"", error="the console's database does not answer"))
         else:
+            current = hub.current()
+            if current is not None:
+                current.certified(link, svid.serial)
             self._say(protocol.Certificate(svid.trust_bundle, svid.chain, svid.renew_at))
 
     @property

@@ -83,11 +83,9 @@ def enrol(
                 raise Refusal(
                     "identity", f"the certificate is {row.proxy_id}'s ({row.identity}), but {proxy_id} ({requested}) was asked for"
                 )
-            if row.subject != subject.facts() and row.not_after > now:
-                svid = renewing.reissue(row, subject=subject, now=now, address=address)
-                welcome, serial = _welcome(proxy_id, svid), svid.serial
-            else:
-                welcome, serial = _same(proxy_id, str(requested), row.renew_at, now), row.serial
+            # Facts in the subject that have changed (a label, say) need a new certificate, and so a new key: it asks for one at once.
+            renew_at = row.renew_at if row.subject == subject.facts() else now
+            welcome, serial = _same(proxy_id, str(requested), renew_at, now), row.serial
         try:
             agents.hello(spec, now)
         except registry.Taken as e:

@@ -73,10 +73,10 @@ def issue(
             raise Refusal("identity", f"proven is {proven}, but {requested} was asked for")
         if extra := [name for name in request.names(csr) if name != f"URI:{requested}"]:
             raise Refusal("identity", f"the certificate request asks for names beyond its identity: {', '.join(extra)[:500]}")
-        return sign(csr.public_key(), issuer, proxy_id, requested, subject, now, address, life, jitter)
+        return _sign(csr.public_key(), issuer, proxy_id, requested, subject, now, address, life, jitter)
 
 
-def sign(
+def _sign(
     key: CertificatePublicKeyTypes,
     issuer: authority.Issuer,
     proxy_id: str,
@@ -87,7 +87,6 @@ def sign(
     life: float | None = None,
     jitter: float | None = None,
 ) -> SVID:
-    """All checks are passed."""
     life = life or settings.CERTIFICATE_LIFE
     not_before = now - min(authority.BACKDATED, datetime.timedelta(seconds=life))
     not_after = min(now + datetime.timedelta(seconds=life), issuer.certificate.not_valid_after_utc)

@@ -1,13 +1,10 @@
-"""A certificate for a key that was proven before: the next one in time, or the same workload with other facts."""
+"""The next certificate of an agent that has proven the one before."""
 
 import datetime
 
-from cryptography import x509
-from django.db import transaction
-
 from meshconsole.core.mesh.spiffe import Identity
 
-from . import authority, issuing, proving
+from . import issuing, proving
 from .issuing import SVID, Refusal
 from .models import Issued
 from .subject import Subject
@@ -23,14 +20,6 @@ def renew(serial: str, csr: bytes, *, subject: Subject, now: datetime.datetime, 
     return issuing.issue(
         csr, proxy_id=row.proxy_id, requested=proving.identity(row), prove=prove, subject=subject, now=now, address=address
     )
-
-
-def reissue(row: Issued, *, subject: Subject, now: datetime.datetime, address: str = "") -> SVID:
-    """The facts in the subject have changed (a label, say): the same key, proven a moment ago, with the new ones. Raises Refusal."""
-    issuer = authority.active(now)
-    key = x509.load_pem_x509_certificate(row.certificate.encode()).public_key()
-    with transaction.atomic():
-        return issuing.sign(key, issuer, row.proxy_id, proving.identity(row), subject, now, address)  # type: ignore[arg-type]
 
 
 def standing(serial: str) -> Issued:

@@ -12,6 +12,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -119,7 +120,7 @@ class Hub:
     def demand(self, link: Link, frame: protocol.Demand) -> None:
         link.reminder(frame.virtual_hosts)
         if link.ask(frame.virtual_hosts, frame.clusters):
-            self._batch.put_whole(records.row(link, self.id))
+            self._whole(link)
             self._serve_soon(link)
 
     def applied(self, link: Link, frame: protocol.Applied) -> None:
@@ -135,8 +136,17 @@ class Hub:
 
     def envoy(self, link: Link, frame: protocol.EnvoyState) -> None:
         link.envoy = frame
-        self._batch.put_whole(records.row(link, self.id))
-        self._written.set()
+        self._whole(link)
+
+    def certified(self, link: Link, serial: str) -> None:
+        """It has a new certificate."""
+        link.facts = replace(link.facts, serial=serial)
+        self._whole(link)
+
+    def _whole(self, link: Link) -> None:
+        if self.links.get(link.facts.proxy_id) is link:
+            self._batch.put_whole(records.row(link, self.id))
+            self._written.set()
 
     def _note(self, link: Link) -> None:
         if self.links.get(link.facts.proxy_id) is link:

@@ -48,7 +48,7 @@ Close = Callable[[protocol.Refused], None]
 class Link:
     __slots__ = (
         "close", "compile_error", "deliver", "demand", "envoy", "facts", "nacked_revision", "pending_from", "pending_to", "problems",
-        "session", "synced_revision", "told",
+        "session", "synced_revision", "taken", "told",
     )  # fmt: skip
 
     def __init__(self, facts: Facts, deliver: Deliver, close: Close):
@@ -59,6 +59,7 @@ class Link:
         self.demand = NO_DEMAND
         self.pending_from: int | None = None
         self.pending_to: int | None = None
+        self.taken: tuple[int | None, int | None] = (None, None)
         self.synced_revision = 0
         self.nacked_revision: int | None = None
         self.problems: dict[str, dict[str, Any]] = {}
@@ -115,6 +116,8 @@ class Link:
             self.nacked_revision = None
         if self.in_sync:
             self.synced_revision = max(revision, self.pending_to or 0)
+            if self.pending_to is not None:
+                self.taken = (self.pending_from, self.pending_to)
             self.pending_from = self.pending_to = None
             assert self.session.desired is not None
             self.told = s.digest_of_aliases(self.session.told)

@@ -60,6 +60,9 @@ class ProxyRecord(models.Model):
     """The oldest revision that changed its configuration and that it has not taken; None when it is in sync."""
     pending_to = models.BigIntegerField(null=True)
     """The newest such one."""
+    taken_from = models.BigIntegerField(null=True)
+    """The revisions that its last ACK was about: it was concerned by them."""
+    taken_to = models.BigIntegerField(null=True)
     synced_revision = models.BigIntegerField(default=0)
     """The newest revision that it is known to have taken; for one in sync, its hub's revision counts."""
     nacked_revision = models.BigIntegerField(null=True)

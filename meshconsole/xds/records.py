@@ -23,8 +23,9 @@ from .models import HubRecord, ProxyRecord
 log = logging.getLogger(__name__)
 
 CHUNK = 500
-Sync = tuple[str, int | None, int | None, int, int | None]
-"""state, pending_from, pending_to, synced_revision, nacked_revision"""
+COLUMNS = ("state", "pending_from", "pending_to", "taken_from", "taken_to", "synced_revision", "nacked_revision")
+Sync = tuple[str, int | None, int | None, int | None, int | None, int, int | None]
+"""COLUMNS' values."""
 
 
 @dataclass
@@ -69,7 +70,6 @@ class Batch:
 
 def row(link: Link, hub: str) -> ProxyRecord:
     facts, envoy = link.facts, link.envoy
-    state, pending_from, pending_to, synced, nacked = sync(link)
     return ProxyRecord(
         id=facts.proxy_id,
         namespace=facts.namespace,
@@ -83,17 +83,13 @@ def row(link: Link, hub: str) -> ProxyRecord:
         agent_version=facts.agent_version[:40],
         envoy_version=facts.envoy_version[:80],
         serial=facts.serial,
-        state=state,
-        problems=link.problems,
+        problems=_problems(link),
         resources=link.resources(),
         acked_at=timezone.now() if link.synced_revision or link.in_sync else None,
         told=link.told,
         hosts=sorted(link.demand.hosts),
         clusters=sorted(link.demand.clusters),
-        pending_from=pending_from,
-        pending_to=pending_to,
-        synced_revision=synced,
-        nacked_revision=nacked,
+        **dict(zip(COLUMNS, sync(link), strict=True)),
         envoy_running=envoy.running if envoy else None,
         envoy_restarts=max(0, min(envoy.restarts, 2**31 - 1)) if envoy else 0,
         envoy_reason=envoy.reason[:300] if envoy else "",
@@ -101,7 +97,7 @@ def row(link: Link, hub: str) -> ProxyRecord:
 
 
 def sync(link: Link) -> Sync:
-    return (str(link.state), link.pending_from, link.pending_to, link.synced_revision, link.nacked_revision)
+    return (str(link.state), link.pending_from, link.pending_to, *link.taken, link.synced_revision, link.nacked_revision)
 
 
 def _problems(link: Link) -> dict[str, Any]:
@@ -136,7 +132,7 @@ def write(hub: str, batch: Batch, now: datetime.datetime) -> None:
             key = (columns, repr(problems), told, acked)
             groups.setdefault(key, []).append(proxy_id)
         for (columns, _, told, acked), ids in groups.items():
-            values = dict(zip(("state", "pending_from", "pending_to", "synced_revision", "nacked_revision"), columns, strict=True))
+            values = dict(zip(COLUMNS, columns, strict=True))
             values |= {"problems": batch.sync[ids[0]][1], "told": told}
             if acked:
                 values["acked_at"] = now

@@ -49,6 +49,8 @@ class ProxyStatus:
     envoy_restarts: int
     envoy_reason: str
     demand: tuple[str, ...] = ()
+    proxy_id: str = ""
+    """`id` by its full name."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,16 @@ class RevisionStatus:
     state: str
     """programmed: every connected proxy concerned has taken it. pending: some have not answered. failed: some refused it."""
     connected: int
+    """Proxies connected at all."""
+    total: int = 0
+    """Those concerned, as far as is known: the revisions of each proxy's last ACK are remembered, not all that were ever."""
+    synced: int = 0
+    nacked: int = 0
     proxies: list[ProxyStatus] = field(default_factory=list)
-    """Those that lack it."""
+    """Those concerned, who lack it first; SHOWN at most."""
+
+
+SHOWN = 200
 
 
 def proxies(namespace: str | None = None, namespaces: Iterable[str] | None = None) -> list[ProxyStatus]:
@@ -80,14 +90,15 @@ def revision_status(number: int) -> RevisionStatus:
     alive = beats.alive(timezone.now())
     held = ProxyRecord.objects.filter(connected=True, hub__in=alive)
     # The hubs were read first: one that says 'compiled' has written beforehand what its proxies lack.
-    lacking = [_status(r, alive) for r in held.filter(pending_from__lte=number, pending_to__gte=number)]
-    behind = {hub for hub, revision in alive.items() if revision < number}
-    connected = held.count()
-    if any(p.nacked_revision is not None and p.nacked_revision >= number for p in lacking):
-        return RevisionStatus("failed", connected, lacking)
-    if lacking or behind:
-        return RevisionStatus("pending", connected, lacking)
-    return RevisionStatus("programmed", connected)
+    lacking = list(held.filter(pending_from__lte=number, pending_to__gte=number).order_by("nacked_revision", "pk"))
+    taken = held.filter(taken_from__lte=number, taken_to__gte=number).exclude(pk__in=[r.pk for r in lacking[:SHOWN]])
+    nacked = [r for r in lacking if r.nacked_revision is not None and r.nacked_revision >= number]
+    behind = [hub for hub, revision in alive.items() if revision < number]
+    synced = taken.count()
+    shown = [*nacked, *(r for r in lacking if r not in nacked)][:SHOWN]
+    shown += taken[: SHOWN - len(shown)]
+    state = "failed" if nacked else "pending" if lacking or behind else "programmed"
+    return RevisionStatus(state, held.count(), len(lacking) + synced, synced, len(nacked), [_status(r, alive) for r in shown])
 
 
 def _status(record: ProxyRecord, alive: dict[str, int]) -> ProxyStatus:
@@ -130,4 +141,5 @@ def _status(record: ProxyRecord, alive: dict[str, int]) -> ProxyStatus:
         envoy_restarts=record.envoy_restarts,
         envoy_reason=record.envoy_reason,
         demand=tuple(record.hosts),
+        proxy_id=record.pk,
     )

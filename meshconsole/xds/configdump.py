@@ -13,17 +13,13 @@ SECRET = frozenset({"private_key", "password", "inline_bytes", "private_key_prov
 REDACTED = "[redacted]"
 
 
-class UnknownProxy(LookupError):
-    pass
-
-
-def configdump(proxy_id: str) -> dict[str, list[dict[str, Any]]]:
-    """Per xDS type: [{"name", "version", "origins", "body"}], by name. Raises UnknownProxy."""
+def configdump(proxy_id: str) -> dict[str, list[dict[str, Any]]] | None:
+    """Per xDS type: [{"name", "version", "origins", "body"}], by name. None where no such workload is registered."""
     namespace, _, name = proxy_id.partition("/")
     snapshot = mesh.current()
     workload = snapshot.ask(("workload", namespace, name))
     if workload is None:
-        raise UnknownProxy(proxy_id)
+        return None
     record = ProxyRecord.objects.filter(pk=proxy_id).values("hosts", "clusters").first() or {"hosts": (), "clusters": ()}
     found = compiling.compile(snapshot, workload, Demand(frozenset(record["hosts"]), frozenset(record["clusters"])))
     result: dict[str, list[dict[str, Any]]] = {}
