@@ -103,6 +103,7 @@ def static(sets: Iterable[tuple[str, ResourceSet]], secrets: Secrets, *, admin: 
                 if apart:
                     listener["address"] = {"socket_address": {"address": "127.0.0.1", "port_value": next(ports)}}
                 listeners.append(listener)
+    files = {"certificate_chain": secrets.chain, "private_key": secrets.key, "trusted_ca": secrets.roots}
     bootstrap: dict[str, Any] = {
         "node": {"id": "golden", "cluster": "golden"},
         "dynamic_resources": {
@@ -113,8 +114,8 @@ def static(sets: Iterable[tuple[str, ResourceSet]], secrets: Secrets, *, admin: 
             }
         },
         "static_resources": {
-            "listeners": _local_secrets(listeners),
-            "clusters": _local_secrets(clusters),
+            "listeners": _local_secrets(listeners, files),
+            "clusters": _local_secrets(clusters, files),
             "secrets": [
                 {
                     "name": "default",
@@ -155,12 +156,16 @@ def _inline_routes(value: Any, bodies: dict[Any, Any]) -> Any:
     return body
 
 
-def _local_secrets(value: Any) -> Any:
-    """A secret without `sds_config` is the bootstrap's own."""
+def _local_secrets(value: Any, files: dict[str, str]) -> Any:
+    """A secret without `sds_config` is the bootstrap's own; a file that lies on some gateway's host is of the test's authority here."""
     if isinstance(value, list):
-        return [_local_secrets(item) for item in value]
+        return [_local_secrets(item, files) for item in value]
     if isinstance(value, dict):
-        return {key: _local_secrets(item) for key, item in value.items() if key != "sds_config"}
+        return {
+            key: {"inline_string": files[key]} if key in files and "filename" in item else _local_secrets(item, files)
+            for key, item in value.items()
+            if key not in ("sds_config", "crl")
+        }
     return value
 
 
