@@ -75,7 +75,8 @@ def test_a_gateway_without_servers_holds_nothing():
 
 def test_a_bound_host_comes_with_its_listener_routes_cluster_and_endpoints():
     resources = compiled(
-        Serving.make("gw", [{"port": 8080, "hosts": ("*",), "bind": "127.0.0.1"}]), Routing.make("r", {"host": "shop.example", "to": "productpage"})
+        Serving.make("gw", [{"port": 8080, "hosts": ("*",), "bind": "127.0.0.1"}]),
+        Routing.make("r", {"host": "shop.example", "to": "productpage"}),
     )
     cluster = "outbound|9080||productpage.default.svc.cluster.local"
     assert set(resources.blobs) == {

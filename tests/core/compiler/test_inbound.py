@@ -29,9 +29,13 @@ class Securing(Fake):
             for policy in policies:
                 draft.mtls = MtlsMode[policy.spec["mode"]]
                 if policy.spec.get("rules"):
-                    allow = {"rules": {"action": "ALLOW", "policies": {"any": {"permissions": [{"any": True}], "principals": [{"any": True}]}}}}
+                    allow = {
+                        "rules": {"action": "ALLOW", "policies": {"any": {"permissions": [{"any": True}], "principals": [{"any": True}]}}}
+                    }
                     http = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
-                    draft.http_filters[HttpFilter.RBAC_ALLOW] = [{"name": "envoy.filters.http.rbac", "typed_config": {"@type": http, **allow}}]
+                    draft.http_filters[HttpFilter.RBAC_ALLOW] = [
+                        {"name": "envoy.filters.http.rbac", "typed_config": {"@type": http, **allow}}
+                    ]
                     network = {"@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC", "stat_prefix": "tcp.", **allow}
                     draft.network_filters[NetworkFilter.RBAC_ALLOW] = [{"name": "envoy.filters.network.rbac", "typed_config": network}]
 
