@@ -4,17 +4,20 @@ The graph, now or then: edges from telemetry, names from discovery, sync from xd
 One process works a graph out once and shares it among all who ask for the same within SHARED seconds: a hundred browsers cost what one does.
 """
 
+import contextlib
+import gc
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import msgspec
 from django.db import close_old_connections, connection
+from django.db.models.signals import post_migrate
 
-from meshconsole.configstore import store
+from meshconsole.configstore import mesh, store
 from meshconsole.discovery import registry
 from meshconsole.xds import status
 from telemetry import query
@@ -53,6 +56,8 @@ class _Answer:
     graph: Graph | None = None
     made: float = 0.0
     json: bytes | None = None
+    cost: float = 0.0
+    """Seconds that it took to make."""
     refreshing: bool = False
 
 
@@ -96,14 +101,35 @@ def answer(question: Question, now: float | None = None) -> Graph:
     """Work it out, without sharing."""
     now = time.time() if now is None else now
     end = now if question.at is None else min(question.at, now)
-    return build(
-        query.edges(end - question.window, end, question.namespaces, now=now),
-        _known(),
-        Period(question.window, _iso(end - question.window), _iso(end)),
-        question.kind,
-        question.namespaces,
-        idle=question.idle,
-    )
+    known = _known()
+    with _unswept():
+        return build(
+            query.edges(end - question.window, end, question.namespaces, now=now),
+            known,
+            Period(question.window, _iso(end - question.window), _iso(end)),
+            question.kind,
+            question.namespaces,
+            idle=question.idle,
+        )
+
+
+_making = 0
+
+
+@contextlib.contextmanager
+def _unswept() -> Iterator[None]:
+    """Without the cyclic garbage collector: a large graph is a hundred thousand small values and no cycle, and half of its time went into sweeps."""
+    global _making
+    with _lock:
+        _making += 1
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _lock:
+            _making -= 1
+            if not _making:
+                gc.enable()
 
 
 _changes: dict[tuple[int, int], tuple[Graph, Graph, bytes]] = {}
@@ -122,24 +148,27 @@ def change(old: Graph, new: Graph) -> bytes:
     return body
 
 
-def forget() -> None:
+def forget(**_: object) -> None:
     with _lock:
         _answers.clear()
         _changes.clear()
 
 
+post_migrate.connect(forget, dispatch_uid="topology")  # the tables were made, or flushed
+
+
 def _known() -> Known:
     workloads = registry.workloads()
     services = registry.services()
-    instances = {p.proxy_id: Instance(p.proxy_id, str(p.state), bool(p.connected), True, p.error or "") for p in status.proxies()}
-    return Known(services, workloads, instances, badges.of(store.resources(), services, workloads))
+    instances = {p.id: Instance(p.id, p.state, p.connected, True, p.error) for p in status.proxies()}
+    return Known(services, workloads, instances, badges.of(store.resources(), services, workloads, mesh.config()))
 
 
-def _lifetime(question: Question) -> float:
-    """A long window moves slowly: 30 days may be a minute old. What is past does not move."""
+def _lifetime(question: Question, cost: float) -> float:
+    """A long window moves slowly: 30 days may be a minute old. What is past does not move. No graph takes more than a fifth of a core."""
     if question.at is not None:
         return 60.0
-    return max(SHARED, min(question.window / 1800, 60.0))
+    return max(SHARED, min(question.window / 1800, 60.0), 5 * cost)
 
 
 def _shared(question: Question) -> tuple[_Answer, Graph]:
@@ -149,7 +178,7 @@ def _shared(question: Question) -> tuple[_Answer, Graph]:
             while len(_answers) >= 64:
                 del _answers[next(iter(_answers))]
             entry = _answers[question] = _Answer()
-    life, clock = _lifetime(question), time.monotonic()
+    life, clock = _lifetime(question, entry.cost), time.monotonic()
     graph, age = entry.graph, clock - entry.made
     if graph is not None and age < life:
         return entry, graph
@@ -166,7 +195,7 @@ def _shared(question: Question) -> tuple[_Answer, Graph]:
 def _make(question: Question, entry: _Answer) -> None:
     started = time.monotonic()
     graph = answer(question)
-    entry.graph, entry.json, entry.made = graph, None, started
+    entry.graph, entry.json, entry.made, entry.cost = graph, None, started, time.monotonic() - started
 
 
 def _refresh(question: Question, entry: _Answer) -> None:
