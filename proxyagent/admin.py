@@ -17,7 +17,7 @@ async def request(path: str, target: str, method: str = "GET", timeout: float = 
     try:
         async with asyncio.timeout(timeout):
             return await _request(path, target, method)
-    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError) as e:
+    except (OSError, TimeoutError, ValueError, IndexError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as e:
         raise Unavailable(f"{method} {target}: {e or type(e).__name__}") from e
 
 

@@ -13,7 +13,8 @@ import logging
 import pathlib
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from . import __version__, admin, delta, disk, keys, protocol, session
 from .ads import Ads
@@ -22,6 +23,7 @@ from .connection import Connection, address, in_clear
 from .delta import Delta
 from .health import Checker
 from .identity import Keeper
+from .interception.explicit import conflicts
 from .options import Options, Wrong
 from .page import Page
 from .relay.metrics import Relay
@@ -63,11 +65,16 @@ class Alarm:
 class Agent:
     def __init__(self, options: Options) -> None:
         self.options = options
-        url = address(options.console)
+        try:
+            url = address(options.console)
+        except ValueError as e:
+            raise Wrong(f"--console: {e}") from e
         if in_clear(url) and not options.insecure_console:
             raise Wrong(
                 f"--console {options.console}: ws:// to another host would send the token in clear; use wss://, or --insecure-console"
             )
+        if found := conflicts(options.workload):
+            raise Wrong("; ".join(found))
         self._lock = disk.lock(options.state_dir)
         self.run_dir = options.run_dir or _run_dir(options.state_dir)
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -120,7 +127,8 @@ class Agent:
         if self._health:
             self._spawn(self._health.run(), "health")
         stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({stopping, self._over}, return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {stopping, self._over}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         await self._stop()
         if self._over.done():
@@ -161,8 +169,8 @@ class Agent:
         except admin.Unavailable as e:
             log.warning("draining: %s", e)
 
-    def _spawn(self, work: object, name: str) -> None:
-        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
 
         def done(task: "asyncio.Task[None]") -> None:

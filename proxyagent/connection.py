@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 import random
 import ssl
@@ -16,12 +17,11 @@ from .protocol import MAX_FRAME, Frame, FromConsole, Malformed, decode_from_cons
 
 log = logging.getLogger("proxyagent.connection")
 
-LOOPBACK = ("localhost", "127.", "[::1]", "::1")
-
 
 def address(console: str) -> str:
     """`ws[s]://host:port[/path]` -> the agents' door. Raises ValueError."""
     parts = urlsplit(console)
+    # An http address is a browser's, and a natural thing to paste.
     scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
     if scheme is None or not parts.hostname:
         raise ValueError(f"not the address of a console: {console!r} (expected ws://host:port or wss://host:port)")
@@ -31,7 +31,12 @@ def address(console: str) -> str:
 def in_clear(url: str) -> bool:
     """Would a token cross a network unencrypted?"""
     parts = urlsplit(url)
-    return parts.scheme == "ws" and not (parts.hostname or "").startswith(LOOPBACK)
+    if parts.scheme != "ws" or parts.hostname == "localhost":
+        return False
+    try:
+        return not ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return True
 
 
 class Connection:

