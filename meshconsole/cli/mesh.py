@@ -62,11 +62,12 @@ def proxy_config(
     if output != Format.TABLE:
         data(found, output)
         return
+    bodies = {name: [entry["body"] for entry in entries] for name, entries in found.items()}
     for i, name in enumerate([wanted] if wanted else envoy.TABLES):
         if not wanted:
             typer.secho(f"{'' if i == 0 else chr(10)}{name.upper()}", bold=True)
         columns, rows = envoy.TABLES[name]
-        table(columns, rows(found), nothing=f"No {name}.")
+        table(columns, rows(bodies), nothing=f"No {name}.")
 
 
 def topology(

@@ -111,8 +111,6 @@ def analyze(
 
 
 def _analyze_here(source: Source) -> list[dict[str, Any]]:
-    from meshconsole.core.analysis import analyze
-    from meshconsole.core.mesh.model import MeshConfig
     from meshconsole.core.policies import parse
     from meshconsole.core.resources.messages import Invalid
     from meshconsole.core.resources.placing import placed
@@ -121,6 +119,9 @@ def _analyze_here(source: Source) -> list[dict[str, Any]]:
         policies, messages = parse(source.text)
     except Invalid as e:
         return of_core(e.messages)
+    from meshconsole.core.analysis import analyze
+    from meshconsole.core.mesh.model import MeshConfig
+
     return of_core(placed(source.text, [*messages, *analyze(policies, [], MeshConfig())]))
 
 
