@@ -1,0 +1,147 @@
+"""The kinds of policies as pages name them: plural, icon, what each is for, and one line that says what a policy does."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from meshconsole.core import policies as door
+from meshconsole.core.resources.messages import Message
+
+LOOKS: dict[str, tuple[str, str]] = {
+    # kind: (icon, what it says)
+    "VirtualService": ("route", "Where requests go, and what may happen to them on the way"),
+    "DestinationRule": ("split", "How a service is reached: subsets, balancing, connection limits"),
+    "Gateway": ("door-open", "What is listened to at the edge of the mesh"),
+    "ServiceEntry": ("external-link", "Services outside of the mesh, by name"),
+    "Sidecar": ("eye", "What a workload may see and reach"),
+    "PeerAuthentication": ("lock", "Whether plaintext is accepted"),
+    "AuthorizationPolicy": ("shield-check", "Who may call whom"),
+    "RequestAuthentication": ("fingerprint", "Which tokens of end users are believed"),
+    "WorkloadEntry": ("server", "A workload without an agent of ours"),
+    "WorkloadGroup": ("boxes", "A pattern for workload entries"),
+    "EnvoyFilter": ("file-code-2", "Envoy configuration, patched by hand"),
+    "Telemetry": ("activity", "What is measured, traced and logged"),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    group: str
+    name: str
+    plural: str
+    icon: str
+    about: str
+    version: str = "v1"
+
+    def api_path(self, namespace: str, name: str) -> str:
+        return f"/apis/{self.group}/{self.version}/namespaces/{namespace}/{self.plural}/{name}"
+
+    @classmethod
+    def named(cls, name: str) -> "Kind":
+        return next((of(group, kind) for group, kind in door.KINDS if kind == name), cls("", name, name.lower() + "s", "file-sliders", ""))
+
+
+def of(group: str, name: str) -> Kind:
+    found = door.KINDS.get((group, name))
+    icon, about = LOOKS.get(name, ("file-sliders", ""))
+    return Kind(group, name, found.plural if found else name.lower() + "s", icon, about, found.versions[0] if found else "v1")
+
+
+def all_() -> list[Kind]:
+    return sorted((of(group, name) for group, name in door.KINDS), key=lambda k: k.name)
+
+
+def by_plural(plural: str) -> Kind | None:
+    return next((k for k in all_() if plural in (k.plural, k.name.lower())), None)
+
+
+def summary(kind: str, spec: dict[str, Any]) -> str:
+    """One line for lists: what this policy is about. Bodies were valid when stored, but may be from a newer version: never raises."""
+    try:
+        return _SAY[kind](spec) if kind in _SAY else ""
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return ""
+
+
+def _hosts(names: list[str]) -> str:
+    shown = ", ".join(names[:2])
+    return f"{shown} and {len(names) - 2} more" if len(names) > 2 else shown
+
+
+def _virtual_service(spec: dict[str, Any]) -> str:
+    said = []
+    for rule in spec.get("http") or []:
+        targets = rule.get("route") or []
+        if len(targets) > 1:
+            said.append(" / ".join(f"{t['destination'].get('subset') or t['destination']['host']} {t.get('weight', 0)} %" for t in targets))
+        fault = rule.get("fault") or {}
+        if "abort" in fault:
+            said.append(f"abort {fault['abort'].get('httpStatus', '')}".strip())
+        if "delay" in fault:
+            said.append(f"delay {fault['delay'].get('fixedDelay', '')}".strip())
+        if rule.get("redirect"):
+            said.append("redirect")
+        if rule.get("mirror") or rule.get("mirrors"):
+            said.append("mirror")
+        if rule.get("timeout"):
+            said.append(f"timeout {rule['timeout']}")
+        if rule.get("retries"):
+            said.append(f"{rule['retries'].get('attempts', 2)} retries")
+        if any("headers" in m for m in rule.get("match") or []):
+            said.append("by header")
+    what = ", ".join(dict.fromkeys(said))
+    return f"{_hosts(spec.get('hosts') or [])}: {what}" if what else _hosts(spec.get("hosts") or [])
+
+
+def _destination_rule(spec: dict[str, Any]) -> str:
+    said = []
+    if subsets := spec.get("subsets"):
+        said.append("subsets " + ", ".join(s["name"] for s in subsets))
+    policy = spec.get("trafficPolicy") or {}
+    said += [word for field, word in _TRAFFIC.items() if field in policy]
+    return f"{spec['host']}: {', '.join(said)}" if said else spec["host"]
+
+
+_TRAFFIC = {"loadBalancer": "balancing", "connectionPool": "connection pool", "outlierDetection": "outlier detection", "tls": "TLS"}
+
+
+def _gateway(spec: dict[str, Any]) -> str:
+    return "; ".join(f"{s['port']['protocol']} {s['port']['number']} for {_hosts(s.get('hosts') or [])}" for s in spec.get("servers") or [])
+
+
+def _authorization(spec: dict[str, Any]) -> str:
+    rules = len(spec.get("rules") or [])
+    return f"{spec.get('action', 'ALLOW')}, {rules} rule{'' if rules == 1 else 's'}, {_selected(spec)}"
+
+
+def _selected(spec: dict[str, Any], field: str = "selector") -> str:
+    labels = (spec.get(field) or {}).get("matchLabels") or (spec.get(field) or {}).get("labels") or {}
+    return ", ".join(f"{k}={v}" for k, v in labels.items()) or "every workload"
+
+
+_SAY: dict[str, Callable[[dict[str, Any]], str]] = {
+    "VirtualService": _virtual_service,
+    "DestinationRule": _destination_rule,
+    "Gateway": _gateway,
+    "ServiceEntry": lambda s: f"{_hosts(s['hosts'])}, {s.get('resolution', 'NONE')}",
+    "Sidecar": lambda s: f"{_selected(s, 'workloadSelector')} sees {_hosts([h for e in s.get('egress') or [] for h in e['hosts']])}",
+    "PeerAuthentication": lambda s: f"{(s.get('mtls') or {}).get('mode', 'UNSET')} for {_selected(s)}",
+    "AuthorizationPolicy": _authorization,
+}
+
+
+def document_lines(text: str) -> list[int]:
+    """The first line of each document of a YAML file, 1-based, where its content begins."""
+    starts, expecting = [], True
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"---(\s|$)", line):
+            expecting = True
+        elif expecting and line.strip() and not line.lstrip().startswith("#"):
+            starts.append(number)
+            expecting = False
+    return starts or [1]
+
+
+def line_of(starts: list[int], message: Message) -> int:
+    return starts[min(message.document, len(starts) - 1)]

@@ -1,0 +1,50 @@
+"""One's own account: API tokens, what one may do, appearance."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages as flash
+from django.contrib.auth.decorators import login_required
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from meshconsole.accounts import audit, tokens
+from meshconsole.accounts.author import Author
+from meshconsole.accounts.models import ApiToken
+
+from .. import forms, mesh
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def settings(request: HttpRequest) -> HttpResponse:
+    form = forms.NewToken(request.POST or None, namespaces=mesh.namespaces(request.user))
+    secret = ""
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        expires = timezone.now() + timedelta(days=int(asked["days"])) if asked["days"] else None
+        verbs: list[str] = ["get"] if asked["access"] == "read" else []
+        try:
+            with transaction.atomic():
+                token, secret = tokens.create(request.user, asked["name"], expires=expires, namespaces=asked["namespaces"], verbs=verbs)
+                audit.record(Author.of(request), "create", f"ApiToken {token.name}")
+        except IntegrityError:
+            form.add_error("name", "You have a token of this name already.")
+        else:
+            form = forms.NewToken(namespaces=mesh.namespaces(request.user))
+    mine: Any = ApiToken.objects.filter(user=request.user, revoked=None).order_by("-created")
+    return render(request, "settings/page.html", {"form": form, "secret": secret, "tokens": mine, "now": timezone.now()})
+
+
+@login_required
+@require_POST
+def revoke(request: HttpRequest, token: int) -> HttpResponse:
+    found = get_object_or_404(ApiToken, pk=token, user=request.user)
+    with transaction.atomic():
+        if tokens.revoke(found):
+            audit.record(Author.of(request), "delete", f"ApiToken {found.name}")
+    flash.success(request, f"{found.name} is revoked: it stops working now.")
+    return redirect("settings")

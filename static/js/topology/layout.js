@@ -1,0 +1,67 @@
+// Left to right, callers before the called, namespaces as boxes: ELK's layered layout, in a worker so that the page stays awake.
+import ELK from "elkjs/lib/elk-api.js";
+import { HEIGHT, WIDTH } from "./card.js";
+
+let elk = null;
+
+function engine() {
+  elk ??= new ELK({ workerFactory: () => new Worker(document.body.dataset.elk) });
+  return elk;
+}
+
+const OPTIONS = {
+  "elk.algorithm": "layered",
+  "elk.direction": "RIGHT",
+  "elk.hierarchyHandling": "INCLUDE_CHILDREN",
+  "elk.edgeRouting": "POLYLINE",
+  "elk.spacing.nodeNode": "26",
+  "elk.spacing.componentComponent": "44",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "104",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "30",
+  "elk.spacing.edgeNode": "22",
+  "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+  "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
+  "elk.layered.thoroughness": "12",
+  "elk.json.shapeCoords": "ROOT",
+  "elk.json.edgeCoords": "ROOT",
+  "elk.aspectRatio": "1.7",
+};
+
+// Positions of node centres, and the bends of edges that pass other layers.
+export async function arrange(nodes, edges, boxes) {
+  const box = new Map(boxes.map((b) => [b.id, { id: b.id, children: [], layoutOptions: { "elk.padding": b.kind === "namespace" ? "[top=40,left=28,bottom=28,right=28]" : "[top=30,left=20,bottom=20,right=20]" } }]));
+  const root = { id: "root", children: [], edges: [], layoutOptions: OPTIONS };
+  for (const b of boxes) (box.get(b.parent)?.children ?? root.children).push(box.get(b.id));
+  const known = new Set();
+  for (const n of nodes) {
+    known.add(n.id);
+    (box.get(n.parent)?.children ?? root.children).push({ id: n.id, width: WIDTH, height: HEIGHT });
+  }
+  const prune = (children) => children.filter((c) => !c.children || (c.children = prune(c.children)).length);
+  root.children = prune(root.children);
+  const pairs = new Set();
+  for (const e of edges) {
+    if (!known.has(e.source) || !known.has(e.target) || e.source === e.target) continue;
+    const pair = `${e.source} ${e.target}`;
+    if (pairs.has(pair)) continue;
+    pairs.add(pair);
+    root.edges.push({ id: e.id, sources: [e.source], targets: [e.target] });
+  }
+  const done = await engine().layout(root);
+  const positions = new Map();
+  const visit = (child) => {
+    if (child.children?.length) child.children.forEach(visit);
+    else positions.set(child.id, { x: child.x + WIDTH / 2, y: child.y + HEIGHT / 2 });
+  };
+  done.children.forEach(visit);
+  const bends = new Map();
+  const collect = (part) => {
+    for (const e of part.edges ?? []) {
+      const points = e.sections?.flatMap((s) => s.bendPoints ?? []) ?? [];
+      if (points.length) bends.set(e.id, points);
+    }
+    for (const child of part.children ?? []) collect(child);
+  };
+  collect(done);
+  return { positions, bends };
+}

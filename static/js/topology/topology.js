@@ -1,0 +1,450 @@
+// The topology page: Cytoscape draws what the feed tells, the URL holds how one looks at it.
+import cytoscape from "cytoscape";
+import { loadIcons, palette, picture } from "./card.js";
+import { png, save, svg } from "./export.js";
+import { parse } from "./find.js";
+import { arrange } from "./layout.js";
+import { Feed, Model } from "./model.js";
+import { Overlay } from "./overlay.js";
+import * as panels from "./panel.js";
+import { styles } from "./style.js";
+import { tone } from "./words.js";
+import { isLive } from "../live.js";
+
+const DEFAULTS = { kind: "versionedApp", window: "60", label: "rate", find: "", hide: "", select: "", idle: "1", boxes: "1", motion: "1", locks: "1", view: "graph" };
+
+export default function start(root) {
+  const q = (selector) => root.querySelector(selector);
+  const stage = q("[data-stage]");
+  const panel = q("[data-panel]");
+  const twin = q("[data-table]");
+  const model = new Model();
+  const asked = new URLSearchParams(location.search);
+  const state = Object.fromEntries(Object.entries(DEFAULTS).map(([k, v]) => [k, asked.get(k) ?? v]));
+  let colors = palette();
+  let bends = new Map();
+  let dragged = new Set();
+  let first = true;
+  let arranging = 0;
+  let connection = "connecting";
+
+  const cy = cytoscape({ container: q("[data-graph]"), style: styles(colors), minZoom: 0.12, maxZoom: 2.6, boxSelectionEnabled: false, selectionType: "single", autounselectify: false });
+  const graph = { cy, model, colors: () => colors, options: () => ({ label: state.label, locks: state.locks === "1", motion: state.motion === "1", live: connection === "live" }) };
+  let overlay = null;
+
+  // --- the URL
+  function remember() {
+    const query = new URLSearchParams(location.search);
+    for (const [k, v] of Object.entries(state)) {
+      if (v && v !== DEFAULTS[k]) query.set(k, v);
+      else if (v === DEFAULTS[k] || !v) query.delete(k);
+      if (DEFAULTS[k] === "1" && v === "0") query.set(k, "0");
+    }
+    history.replaceState(history.state, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
+    for (const link of document.querySelectorAll("#masthead .pop a[href*='/topology/']")) {
+      const to = new URL(link.href);
+      const merged = new URLSearchParams(query);
+      for (const key of ["namespace", "range"]) {
+        if (to.searchParams.has(key)) merged.set(key, to.searchParams.get(key));
+        else if (key === "namespace") merged.delete(key);
+      }
+      link.setAttribute("href", `${to.pathname}?${merged}`);
+    }
+  }
+
+  // --- the feed
+  const feed = new Feed({
+    onGraph(fresh) {
+      model.replace(fresh);
+      sync(true);
+    },
+    onDiff(diff) {
+      const { shape } = model.apply(diff);
+      sync(shape);
+    },
+    onState(what) {
+      connection = what;
+      const badge = q("[data-connection]");
+      badge.className = `live ${what === "live" ? "" : "off"}`;
+      badge.textContent = { live: "Live", lost: "Reconnecting…", paused: "Paused", connecting: "Connecting…" }[what];
+    },
+    onError(message) {
+      document.dispatchEvent(new CustomEvent("meshconsole:toast", { detail: { text: message, kind: "error" } }));
+    },
+  });
+
+  function subscribe() {
+    const namespace = new URLSearchParams(location.search).get("namespace");
+    feed.subscribe({ window: Number(state.window), kind: state.kind, namespaces: namespace ? [namespace] : null, idle: state.idle === "1" });
+  }
+
+  // --- from the model to what is drawn
+  function nodeData(n) {
+    return { id: n.id, parent: state.boxes === "1" && n.parent ? n.parent : undefined, picture: picture(n, document.documentElement.dataset.theme, colors) };
+  }
+
+  function edgeData(e) {
+    return { id: e.id, source: e.source, target: e.target, width: 1.6 + Math.min(2.6, Math.log10(1 + e.rate) * 1.15) };
+  }
+
+  async function sync(shape) {
+    // Names that the selection in the URL may have: node ids as the graph has them.
+    cy.batch(() => {
+      const wanted = new Set();
+      if (state.boxes === "1") {
+        for (const b of model.boxes.values()) {
+          wanted.add(b.id);
+          if (cy.getElementById(b.id).empty()) cy.add({ group: "nodes", data: { id: b.id, parent: b.parent ?? undefined, picture: "none" }, classes: `box ${b.kind}`, selectable: false, grabbable: false });
+        }
+      }
+      for (const n of model.nodes.values()) {
+        wanted.add(n.id);
+        const there = cy.getElementById(n.id);
+        const data = nodeData(n);
+        if (there.empty()) cy.add({ group: "nodes", data, classes: "fresh" });
+        else {
+          if (there.data("picture") !== data.picture) there.data("picture", data.picture);
+          if ((there.data("parent") ?? undefined) !== data.parent) there.move({ parent: data.parent ?? null });
+        }
+      }
+      for (const e of model.edges.values()) {
+        if (!model.nodes.has(e.source) || !model.nodes.has(e.target)) continue;
+        wanted.add(e.id);
+        const there = cy.getElementById(e.id);
+        const data = edgeData(e);
+        if (there.empty()) cy.add({ group: "edges", data });
+        else if (Math.abs(there.data("width") - data.width) > 0.05) there.data("width", data.width);
+        const edge = cy.getElementById(e.id);
+        const now = tone(e);
+        if (!edge.hasClass(now)) edge.removeClass("good warn bad tcp idle").addClass(now);
+      }
+      cy.elements().forEach((element) => {
+        if (!wanted.has(element.id())) {
+          if (element.isNode()) element.children().move({ parent: null });
+          element.remove();
+        }
+      });
+    });
+    empty();
+    filters();
+    if (shape || first) await relayout();
+    overlay?.draw();
+    show();
+  }
+
+  function empty() {
+    const none = model.nodes.size === 0;
+    q("[data-empty]").hidden = !none;
+    q("[data-loading]").hidden = true;
+  }
+
+  // Positions from ELK; a node that was dragged stays where it was put.
+  async function relayout({ forget = false } = {}) {
+    if (forget) dragged = new Set();
+    const turn = ++arranging;
+    const kept = new Map([...dragged].map((id) => [id, cy.getElementById(id)]).filter(([, n]) => n.nonempty()).map(([id, n]) => [id, { ...n.position() }]));
+    let result;
+    try {
+      result = await arrange([...model.nodes.values()], [...model.edges.values()], state.boxes === "1" ? [...model.boxes.values()] : []);
+    } catch (error) {
+      console.error(error);
+      cy.layout({ name: "breadthfirst", directed: true, spacingFactor: 1.2 }).run();
+      first = false;
+      return;
+    }
+    if (turn !== arranging || cy.destroyed()) return;
+    bends = result.bends;
+    const still = first || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const moves = [];
+    cy.nodes().not(".box").forEach((n) => {
+      const to = kept.get(n.id()) ?? result.positions.get(n.id());
+      if (!to) return;
+      if (still || n.hasClass("fresh")) n.position(to);
+      else if (Math.hypot(n.position("x") - to.x, n.position("y") - to.y) > 1) moves.push(n.animation({ position: to, duration: 260, easing: "ease-in-out-cubic" }).play().promise());
+      n.removeClass("fresh");
+    });
+    await Promise.all(moves);
+    cy.edges().forEach(route);
+    if (first && cy.nodes().nonempty()) {
+      first = false;
+      fit(false);
+      root.dataset.ready = "true";
+      if (state.select) choose(state.select, { centre: false });
+    }
+    overlay?.moved();
+  }
+
+  // An S from the right side of the caller to the left side of the called, through the bends that ELK found; backwards edges stay plain curves.
+  function route(edge) {
+    const s = edge.source().position();
+    const t = edge.target().position();
+    const half = edge.source().width() / 2 - 5;
+    const a = { x: s.x + half, y: s.y };
+    const b = { x: t.x - half, y: t.y };
+    const parallel = edge.parallelEdges().length > 1;
+    if (edge.isLoop() || parallel || b.x - a.x < 20) return void edge.removeClass("routed");
+    const moved = dragged.has(edge.source().id()) || dragged.has(edge.target().id());
+    const middle = moved ? [] : (bends.get(edge.id()) ?? []).filter((p) => p.x > a.x + 12 && p.x < b.x - 12);
+    const reach = (b.x - a.x) * (middle.length ? 0.12 : 0.38);
+    const controls = [{ x: a.x + reach, y: a.y }, ...middle, { x: b.x - reach, y: b.y }];
+    const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+    const ux = (b.x - a.x) / length;
+    const uy = (b.y - a.y) / length;
+    edge.data({
+      from: `${half}px 0px`,
+      to: `${-half}px 0px`,
+      weights: controls.map((p) => (((p.x - a.x) * ux + (p.y - a.y) * uy) / length).toFixed(4)).join(" "),
+      distances: controls.map((p) => (-(p.x - a.x) * uy + (p.y - a.y) * ux).toFixed(2)).join(" "),
+    });
+    edge.addClass("routed");
+  }
+
+  function fit(animate = true) {
+    const elements = cy.elements(":visible");
+    if (elements.empty()) return;
+    const wide = elements.boundingBox();
+    const zoom = Math.min(1.15, (cy.width() - 88) / wide.w, (cy.height() - 96) / wide.h);
+    const pan = { x: cy.width() / 2 - zoom * (wide.x1 + wide.w / 2), y: cy.height() / 2 - zoom * (wide.y1 + wide.h / 2) };
+    if (animate && !matchMedia("(prefers-reduced-motion: reduce)").matches) cy.animate({ zoom, pan, duration: 220, easing: "ease-in-out-cubic" });
+    else cy.viewport({ zoom, pan });
+  }
+
+  // --- selection and panel
+  function choose(id, { centre = true } = {}) {
+    const element = cy.getElementById(id);
+    cy.elements().unselect();
+    if (element.empty()) {
+      state.select = "";
+    } else {
+      element.select();
+      state.select = id;
+      const visible = cy.extent();
+      const at = element.isNode() ? element.position() : element.midpoint();
+      if (centre && (at.x < visible.x1 || at.x > visible.x2 || at.y < visible.y1 || at.y > visible.y2)) cy.animate({ center: { eles: element }, duration: 200 });
+    }
+    focus();
+    remember();
+    show();
+  }
+
+  // What has nothing to do with the selection steps back.
+  function focus() {
+    cy.batch(() => {
+      cy.elements().removeClass("faded");
+      const element = state.select ? cy.getElementById(state.select) : cy.collection();
+      if (element.empty()) return;
+      const near = element.isNode() ? element.closedNeighborhood() : element.union(element.connectedNodes());
+      cy.elements().not(near).not(".box").addClass("faded");
+    });
+    overlay?.draw();
+  }
+
+  let shown = "";
+  function show() {
+    const id = state.select;
+    const html = model.nodes.has(id) ? panels.node(model.nodes.get(id), model) : model.edges.has(id) ? panels.edge(model.edges.get(id), model) : model.head ? panels.mesh(model) : "";
+    if (html !== shown) {
+      const active = panel.contains(document.activeElement) ? document.activeElement.dataset.select : null;
+      const top = panel.scrollTop;
+      panel.innerHTML = html;
+      panel.scrollTop = top;
+      shown = html;
+      if (active) panel.querySelector(`[data-select="${CSS.escape(active)}"]`)?.focus();
+    }
+    if (state.view === "table" && model.head) twin.innerHTML = panels.table(model);
+    const said = q("[data-said]");
+    const text = model.head ? `${model.nodes.size} nodes, ${model.edges.size} edges, ${[...model.edges.values()].filter((e) => e.health.status === "failure").length} failing` : "";
+    if (said.textContent !== text) said.textContent = text;
+  }
+
+  // --- find and hide
+  function filters() {
+    const found = parse(state.find);
+    const hidden = parse(state.hide);
+    cy.batch(() => {
+      cy.elements().removeClass("found hidden");
+      for (const n of model.nodes.values()) {
+        const element = cy.getElementById(n.id);
+        if (hidden?.node(n)) element.addClass("hidden");
+        else if (found?.node(n)) element.addClass("found");
+      }
+      for (const e of model.edges.values()) {
+        const element = cy.getElementById(e.id);
+        if (hidden?.edge(e)) element.addClass("hidden");
+        else if (found?.edge(e)) element.addClass("found");
+      }
+      cy.nodes(".box").forEach((b) => {
+        if (b.descendants().not(".box").not(".hidden").empty()) b.addClass("hidden");
+      });
+    });
+    const count = cy.elements(".found").length;
+    q("[data-found]").textContent = state.find ? `${count} found` : "";
+  }
+
+  // --- controls
+  function controls() {
+    for (const button of root.querySelectorAll("[data-set]")) {
+      const [key, value] = button.dataset.set.split("=");
+      const on = value === undefined ? state[key] === "1" : state[key] === value;
+      button.setAttribute(button.hasAttribute("role") ? "aria-checked" : "aria-pressed", String(on));
+    }
+    for (const input of root.querySelectorAll("[data-text]")) if (document.activeElement !== input) input.value = state[input.dataset.text];
+    for (const select of root.querySelectorAll("select[data-choice]")) select.value = state[select.dataset.choice];
+    q("[data-graph-view]").hidden = state.view !== "graph";
+    twin.hidden = state.view !== "table";
+  }
+
+  function changed(key) {
+    remember();
+    controls();
+    if (["kind", "window", "idle"].includes(key)) {
+      if (key === "kind") {
+        state.select = "";
+        first = true;
+        dragged = new Set();
+      }
+      subscribe();
+    } else if (key === "boxes") {
+      cy.elements().remove();
+      first = true;
+      sync(true);
+    } else if (key === "find" || key === "hide") {
+      filters();
+      overlay.moved();
+    } else if (key === "view") {
+      show();
+      if (state.view === "graph") {
+        cy.resize();
+        overlay.size();
+      }
+    } else overlay.draw();
+  }
+
+  const onClick = async (event) => {
+    const set = event.target.closest("[data-set]");
+    if (set) {
+      const [key, value] = set.dataset.set.split("=");
+      state[key] = value === undefined ? (state[key] === "1" ? "0" : "1") : value;
+      return changed(key);
+    }
+    const select = event.target.closest("[data-select]");
+    if (select) return choose(select.dataset.select);
+    if (event.target.closest("[data-close]")) return choose("");
+    const act = event.target.closest("[data-do]")?.dataset.do;
+    if (act === "fit") fit();
+    else if (act === "in" || act === "out") cy.animate({ zoom: { level: cy.zoom() * (act === "in" ? 1.3 : 1 / 1.3), renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } }, duration: 140 });
+    else if (act === "arrange") {
+      await relayout({ forget: true });
+      fit();
+    } else if (act === "png") save(await png(graph), "topology.png");
+    else if (act === "svg") save(svg(graph), "topology.svg");
+    else if (act === "json") save(new Blob([JSON.stringify({ ...model.head, nodes: [...model.nodes.values()], edges: [...model.edges.values()], boxes: [...model.boxes.values()] }, null, 2)], { type: "application/json" }), "topology.json");
+  };
+  let typing;
+  const onInput = (event) => {
+    const text = event.target.dataset.text;
+    if (!text) return;
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      state[text] = event.target.value;
+      changed(text);
+    }, 160);
+  };
+  const onChange = (event) => {
+    const choice = event.target.dataset.choice;
+    if (!choice) return;
+    state[choice] = event.target.value;
+    changed(choice);
+  };
+  root.addEventListener("click", onClick);
+  root.addEventListener("input", onInput);
+  root.addEventListener("change", onChange);
+
+  // Arrows walk to the nearest node that way; along edges first.
+  function walk(direction) {
+    const from = cy.getElementById(state.select);
+    const nodes = cy.nodes(":visible").not(".box");
+    if (from.empty() || !from.isNode()) {
+      const start = nodes.sort((a, b) => a.position("x") - b.position("x"))[0];
+      return start && choose(start.id());
+    }
+    const [dx, dy] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[direction];
+    const here = from.position();
+    const near = from.neighborhood().nodes();
+    let best = null;
+    let least = Infinity;
+    nodes.not(from).forEach((n) => {
+      const vx = n.position("x") - here.x;
+      const vy = n.position("y") - here.y;
+      const ahead = vx * dx + vy * dy;
+      if (ahead <= 4) return;
+      const aside = Math.abs(vx * dy) + Math.abs(vy * dx);
+      const cost = ahead + aside * 1.6 - (dx && near.contains(n) ? 400 : 0);
+      if (cost < least) [best, least] = [n, cost];
+    });
+    if (best) choose(best.id());
+  }
+  const canvas = q("[data-graph]");
+  const onKey = (event) => {
+    if (event.key.startsWith("Arrow")) walk(event.key);
+    else if (event.key === "Enter") panel.querySelector("a, button")?.focus();
+    else if (event.key === "Escape") choose("");
+    else if (event.key === "+" || event.key === "=") cy.zoom({ level: cy.zoom() * 1.2, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+    else if (event.key === "-") cy.zoom({ level: cy.zoom() / 1.2, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
+    else if (event.key === "0") fit();
+    else return;
+    event.preventDefault();
+  };
+  canvas.addEventListener("keydown", onKey);
+
+  cy.on("tap", (event) => {
+    if (event.target === cy) choose("");
+    else if (!event.target.hasClass("box")) choose(event.target.id(), { centre: false });
+  });
+  cy.on("dbltap", "node", (event) => {
+    const n = model.nodes.get(event.target.id());
+    const to = panel.querySelector(".row a.btn");
+    if (n && to) location.assign(to.href);
+  });
+  cy.on("mouseover", "node, edge", () => (canvas.style.cursor = "pointer"));
+  cy.on("mouseout", "node, edge", () => (canvas.style.cursor = ""));
+  cy.on("drag", "node", (event) => {
+    dragged.add(event.target.id());
+    event.target.connectedEdges().forEach(route);
+  });
+  let pending = 0;
+  const redraw = () => {
+    cancelAnimationFrame(pending);
+    pending = requestAnimationFrame(() => overlay?.moved());
+  };
+  cy.on("pan zoom resize position", redraw);
+
+  const onTheme = () => {
+    colors = palette();
+    cy.style(styles(colors));
+    if (model.head) sync(false);
+    overlay?.draw();
+  };
+  document.addEventListener("meshconsole:theme", onTheme);
+  const onLive = (event) => (event.detail ? subscribe() : feed.pause());
+  document.addEventListener("meshconsole:live", onLive);
+
+  root.graph = graph; // for tests, and for the console of whoever debugs
+  (async () => {
+    await Promise.all([loadIcons(), document.fonts.load("600 12px Inter"), document.fonts.load("400 12px Inter")]);
+    overlay = new Overlay(stage, graph);
+    controls();
+    remember();
+    if (isLive()) subscribe();
+  })();
+
+  return {
+    stop() {
+      feed.stop();
+      overlay?.stop();
+      document.removeEventListener("meshconsole:theme", onTheme);
+      document.removeEventListener("meshconsole:live", onLive);
+      cy.destroy();
+    },
+  };
+}
