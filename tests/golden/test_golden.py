@@ -51,4 +51,4 @@ def test_envoy_would_refuse_a_wrong_golden(tmp_path: Path):
     resources = next(iter(outcome(FOLDERS[0]).proxies.values()))
     bad = bootstrap.static([("bad", resources)], secrets)
     bad["static_resources"]["clusters"][0]["connect_timeout"] = "-1s"
-    assert "connect_timeout" in bootstrap.validate(bad, tmp_path).lower() or "ConnectTimeout" in bootstrap.validate(bad, tmp_path)
+    assert "nvalid duration" in bootstrap.validate(bad, tmp_path)

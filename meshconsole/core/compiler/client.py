@@ -16,10 +16,12 @@ class ClientClass:
     hosts: tuple[tuple[str, str], ...] | None
     eager: bool
     allow_any: bool
+    outbound_port: int = 0
+    """Where the client's own requests come in: a request to there would go round for ever."""
 
     @classmethod
-    def of(cls, scope: Scope) -> "ClientClass":
-        return cls(scope.namespace, scope.hosts, scope.eager, scope.allow_any)
+    def of(cls, scope: Scope, outbound_port: int) -> "ClientClass":
+        return cls(scope.namespace, scope.hosts, scope.eager, scope.allow_any, outbound_port)
 
 
 class ReadLabels(dict[str, str]):

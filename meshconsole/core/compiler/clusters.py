@@ -74,12 +74,11 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
     )
     origins = tuple(dict.fromkeys(draft.origins))
     assignment: tuple[Blob, ...] = ()
-    if draft.passthrough:
-        body = render.by_original_destination(body)
-    elif dns or service.resolution is Resolution.NONE:
-        if not targets and not service.endpoints:
+    if dns or draft.passthrough or service.resolution is Resolution.NONE:
+        if draft.passthrough or (not targets and not service.endpoints):
             targets = [render.Target(service.host, port.target_port or port.number)]
-        # NONE: without interception the name is all that is known of where the caller was going.
+        # NONE and PASSTHROUGH: without interception the name is all that is known of where the caller was going (an ORIGINAL_DST cluster
+        # would send it back to the outbound listener).
         body = render.by_dns(body, targets, logical=service.resolution is not Resolution.DNS)
     else:
         body = render.by_eds(body)

@@ -34,7 +34,7 @@ class Compiler:
         run = self._under(snapshot)
         if workload.kind is ProxyKind.GATEWAY:
             return self._put_together(workload, gateway.units(run, workload), _NO_BLOBS, _NO_ALIASES)
-        client = ClientClass.of(self.scope(snapshot, workload))
+        client = ClientClass.of(self.scope(snapshot, workload), workload.outbound_port)
         shared = self._outbound(run, client, workload.labels, demand)
         keys: list[Key] = [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
         keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))

@@ -35,4 +35,4 @@ def discovered() -> Kinds:
 def _kinds_of(module: ModuleType) -> list[type[Policy]]:
     found = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Policy) and value is not Policy]
     # A class is its module's own, or of the folder that is its kind (virtual_service/); and it has said what it is called.
-    return [kind for kind in found if kind.__module__.startswith(module.__name__) and getattr(kind, "plural", "")]
+    return [kind for kind in found if kind.__module__.startswith(module.__name__) and hasattr(kind, "plural")]

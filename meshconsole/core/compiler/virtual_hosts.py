@@ -85,9 +85,14 @@ def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) 
     if canonical.port == 80 and tracer.unit(("resolve", client, canonical.host)).value == canonical:
         # Without a port the name may mean a service's default port: no two virtual hosts may share a domain.
         domains.append(canonical.host)
-    if client.allow_any and not hosts.is_wildcard(canonical.host):
+    if canonical.port == client.outbound_port and (hosts.is_address(canonical.host) or canonical.host == "localhost"):
+        advice = "This is the mesh's outbound port: name a service of the mesh as Host, or use it as an HTTP proxy.\n"
+        route: Json = {"match": {"prefix": "/"}, "name": "loop", "direct_response": {"status": 502, "body": {"inline_string": advice}}}
+        facts = HostFacts(())
+        words = "BlackHoleCluster;BlackHoleCluster;"
+    elif client.allow_any and not hosts.is_wildcard(canonical.host):
         cluster = PASSTHROUGH + authority
-        route: Json = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.timeouts("0s")}}
+        route = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.timeouts("0s")}}
         facts = HostFacts((cluster,))
         words = "PassthroughCluster;PassthroughCluster;"
     else:

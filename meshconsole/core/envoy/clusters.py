@@ -70,11 +70,6 @@ def by_dns(body: Json, targets: Sequence[Target], *, logical: bool) -> Json:
     return {**body, "cluster_type": dns, "load_assignment": load_assignment(body["name"], targets[:1] if logical else targets)}
 
 
-def by_original_destination(body: Json) -> Json:
-    """Forward to where the caller was going; Envoy insists on this load balancer."""
-    return {**body, "type": "ORIGINAL_DST", "lb_policy": "CLUSTER_PROVIDED"}
-
-
 def static(body: Json, targets: Sequence[Target]) -> Json:
     return {**body, "type": "STATIC", "load_assignment": load_assignment(body["name"], targets)}
 

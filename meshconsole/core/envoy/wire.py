@@ -130,8 +130,8 @@ def load_package(full_name: str) -> None:
     """A protobuf package is a Python package: `envoy.config.route.v3.Route` lies in one of envoy/config/route/v3/*_pb2.py."""
     package_name = full_name.rpartition(".")[0]
     if package_name == "google.protobuf":
-        for module in ("struct_pb2", "wrappers_pb2", "empty_pb2", "duration_pb2"):
-            importlib.import_module(f"google.protobuf.{module}")
+        for name in ("struct_pb2", "wrappers_pb2", "empty_pb2", "duration_pb2"):
+            importlib.import_module(f"google.protobuf.{name}")
         return
     package = importlib.import_module(package_name)
     for module in pkgutil.iter_modules(package.__path__):

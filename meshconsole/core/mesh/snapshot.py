@@ -19,7 +19,7 @@ A *question* is a tuple, and `ask` answers it:
 """
 
 import operator
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from itertools import compress, count
 from typing import Any
 
@@ -28,7 +28,7 @@ from .policies import PolicyIndex, Rule
 from .registry import Registry
 from .selection import selects
 
-Question = tuple[Hashable, ...]
+Question = tuple[Any, ...]
 
 
 class Snapshot:

@@ -89,6 +89,14 @@ def test_an_unknown_host_is_passed_through_or_refused_as_the_mesh_says():
     assert route["direct_response"] == {"status": 502}
 
 
+def test_a_request_to_the_outbound_port_itself_does_not_go_round():
+    asked = Demand(frozenset({"127.0.0.1:15001", "localhost:15001", "127.0.0.1:15002"}))
+    resources = Compiler(KINDS).compile(snapshot(), bookinfo()[0], asked)
+    assert {n for n in names(resources, XdsType.CDS) if n.startswith("Passthrough")} == {"PassthroughCluster|127.0.0.1:15002"}
+    (route,) = body(resources, XdsType.VHDS, "outbound/localhost:15001")["routes"]
+    assert route["direct_response"]["status"] == 502
+
+
 @pytest.mark.parametrize("authority", ["", "a b", "http://x", "x:0", "x:99999", "x:y", "*.example.com", "a..b", "[::1", "é.com", "x" * 300])
 def test_what_is_no_host_is_nobody(authority: str):
     resources = Compiler(KINDS).compile(snapshot(), bookinfo()[0], Demand(frozenset({authority})))
