@@ -1,7 +1,6 @@
 """What Celery does for the store: retention. Running a task twice, or two of them at once, is harmless."""
 
 import time
-from typing import Any
 
 from celery import shared_task
 from django.db import connection
@@ -9,15 +8,10 @@ from django.db import connection
 from .models import TABLES, AgentCursor, Series
 from .rollup import RETENTION, Resolution
 
-FORGET_CURSOR = 7 * 86400
-"""Seconds after which the cursor of an epoch that sends nothing is dropped: no agent offers batches that are older."""
+FORGET_CURSOR = 90 * 86400
+"""Seconds after which the cursor of an epoch that sends nothing is dropped: what an agent then still offered of it would be counted again."""
 CHUNK = 5000
 """Rows deleted in one transaction: ingest waits for no more than that."""
-
-BEAT: dict[str, dict[str, Any]] = {
-    "telemetry-retention": {"task": "telemetry.tasks.retain", "schedule": 300.0, "options": {"expires": 240}},
-}
-"""For CELERY_BEAT_SCHEDULE."""
 
 
 @shared_task(ignore_result=True)
