@@ -133,7 +133,7 @@ class Server(Model):
     bind: str = ""
     """The address to listen at. Default: all."""
     name: str = ""
-    """Of the server, for people; unique in the Gateway."""
+    """Of the server, for people."""
 
 
 class GatewaySpec(Model):
@@ -183,14 +183,16 @@ class Gateway(Policy):
         yield from (self.error(path, text) for path, text in problems(self.spec.selector, "spec.selector"))
         if not self.spec.servers:
             yield self.warning("spec.servers", "gateway must have at least one server: this one serves nothing")
-        names: set[str] = set()
+        names: dict[str, Server] = {}
         for i, server in enumerate(self.spec.servers):
             path = f"spec.servers[{i}]"
             yield from (self.error(f"{path}.{field}" if field else path, text) for field, text in _problems(server))
-            for name, field in ((server.port.name, "port.name"), (server.name and f"server {server.name}", "name")):
-                if name and name in names:
-                    yield self.error(f"{path}.{field}", f"names in servers must be unique: duplicate name {name}")
-                names.add(name)
+            same = names.setdefault(server.port.name, server)
+            if same is not server:
+                # Envoy's route configurations of TLS servers are named by port and name; plain ones share one.
+                collides = server.tls is not None and same.tls is not None and same.port.number == server.port.number
+                say = self.error if collides else self.warning
+                yield say(f"{path}.port.name", f"port names in servers must be unique: duplicate name {server.port.name}")
             if server.tls and server.tls.https_redirect and server.port.protocol.upper() == "HTTPS":
                 yield self.warning(f"{path}.tls.httpsRedirect", "tls.httpsRedirect should only be used with http servers")
 

@@ -1,0 +1,42 @@
+"""IST0127 a security policy is for workloads that are not there; IST0101 an AuthorizationPolicy names a namespace that nobody knows."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any
+
+from meshconsole.core.resources.messages import Level, Message
+
+from .base import Scene, finding, not_found, written
+
+
+def analyze(scene: Scene) -> Iterator[Message]:
+    if not scene.knows_workloads:
+        return
+    for kind in ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"):
+        for policy in scene.of(kind):
+            yield from _workloads(scene, policy)
+    for policy in scene.of("AuthorizationPolicy"):
+        yield from _namespaces(scene, policy)
+
+
+def _workloads(scene: Scene, policy: Any) -> Iterator[Message]:
+    labels = policy.spec.selector.match_labels if policy.spec.selector else {}
+    whole_mesh = policy.metadata.namespace == scene.mesh.root_namespace
+    if whole_mesh and not labels:
+        return
+    if not scene.selected(labels, None if whole_mesh else policy.metadata.namespace):
+        text = f"No matching workloads for this resource with the following labels: {written(labels)}"
+        yield finding(Level.WARNING, "IST0127", policy, "spec.selector", text)
+
+
+def _namespaces(scene: Scene, policy: Any) -> Iterator[Message]:
+    for i, rule in enumerate(policy.spec.rules):
+        for j, source in enumerate(rule.from_):
+            for field, values in (("namespaces", source.source.namespaces), ("notNamespaces", source.source.not_namespaces)):
+                for k, value in enumerate(values):
+                    if not any(_named(value, namespace) for namespace in scene.namespaces):
+                        yield not_found(policy, f"spec.rules[{i}].from[{j}].source.{field}[{k}]", "namespace", value)
+
+
+def _named(pattern: str, namespace: str) -> bool:
+    return fnmatchcase(namespace, pattern.replace("[", "[[]"))
