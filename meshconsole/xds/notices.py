@@ -51,8 +51,10 @@ def on_change(**_: Any) -> None:
 
 async def listen(heard: Callable[[], None]) -> None:
     """Call `heard` at each notice, for ever. Also at each new connection: who was deaf may have missed something."""
+    if not settings.REDIS_URL:
+        await asyncio.Event().wait()
     wait = 0.5
-    while settings.REDIS_URL:
+    while True:
         client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_keepalive=True, health_check_interval=15)
         try:
             async with client.pubsub(ignore_subscribe_messages=True) as subscription:

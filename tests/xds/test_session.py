@@ -209,7 +209,10 @@ class TestAliases:
 
     def test_another_spelling_of_a_known_host_costs_no_resource(self):
         session = started()
-        play(session, (Compiled(ResourceSet(dict(self.HELD), {"a": "outbound/a:80"})), [SendDelta(1, (self.HOST,), (), {"a": "outbound/a:80"})]))
+        play(
+            session,
+            (Compiled(ResourceSet(dict(self.HELD), {"a": "outbound/a:80"})), [SendDelta(1, (self.HOST,), (), {"a": "outbound/a:80"})]),
+        )
         both = ResourceSet(dict(self.HELD), {"a": "outbound/a:80", "a.default": "outbound/a:80"})
         play(session, (Acked(1), [SYNCED]), (Compiled(both), [SendDelta(2, (), (), {"a.default": "outbound/a:80"})]), (Acked(2), [SYNCED]))
 
