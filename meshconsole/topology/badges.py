@@ -48,7 +48,8 @@ def _acts(policy: Policy, hosts: Sequence[str], workloads: Sequence[Workload], m
         case "AuthorizationPolicy" | "RequestAuthentication":
             yield from ((f"workload:{w.id}", "authorization") for w in _selected(policy, workloads, mesh))
         case "PeerAuthentication":
-            yield from ((f"workload:{w.id}", "mtls") for w in _selected(policy, workloads, mesh))
+            if policy.metadata.namespace != mesh.root_namespace or not _labels(_get(policy.spec, "selector")):  # else it counts nowhere
+                yield from ((f"workload:{w.id}", "mtls") for w in _selected(policy, workloads, mesh))
         case "Gateway":
             chosen = _labels(policy.spec.selector)
             gateways = (w for w in workloads if w.kind is ProxyKind.GATEWAY and selects(chosen, w.labels))

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from meshconsole.core.mesh.model import Labels, Location, Service, Workload
+from meshconsole.core.mesh.model import Location, Service, Workload
+from meshconsole.core.mesh.peer import describe
 from telemetry.edges import Edge, Peer
 
 from .graph import GraphKind, NodeKind
@@ -32,12 +33,10 @@ class Name(NamedTuple):
 UNKNOWN = Name("unknown:", "unknown", "", "")
 
 
-def app_of(labels: Labels, workload: str) -> str:
-    return labels.get("service.istio.io/canonical-name") or labels.get("app") or labels.get("app.kubernetes.io/name") or workload
-
-
-def version_of(labels: Labels) -> str:
-    return labels.get("version") or labels.get("app.kubernetes.io/version", "")
+def app_and_version(workload: Workload) -> tuple[str, str]:
+    """What metrics call its canonical service, and its version ('' for none)."""
+    _, _, _, version, service, revision = describe(workload.name, workload.namespace, workload.labels).split(";")
+    return service, version or ("" if revision == "latest" else revision)
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,16 @@ class Naming:
     def peer(self, peer: Peer) -> Name:
         name = self._peers.get(peer)
         if name is None:
-            app = peer.canonical_service or peer.app or peer.workload
-            name = self._peers[peer] = self.workload(peer.namespace, peer.workload, app, peer.version)
+            registered = self.registry.workloads.get((peer.namespace, peer.workload))
+            if registered is not None:
+                name = self.known(registered)  # its two ends of an edge may know it by different labels
+            else:
+                name = self.workload(peer.namespace, peer.workload, peer.canonical_service or peer.app or peer.workload, peer.version)
+            self._peers[peer] = name
         return name
 
     def known(self, workload: Workload) -> Name:
-        return self.workload(workload.namespace, workload.name, app_of(workload.labels, workload.name), version_of(workload.labels))
+        return self.workload(workload.namespace, workload.name, *app_and_version(workload))
 
     def workload(self, namespace: str, workload: str, app: str, version: str) -> Name:
         match self.kind:
