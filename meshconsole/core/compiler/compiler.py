@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterator
 
-from meshconsole.core.envoy.resource_set import Blob, Name, ResourceSet
+from meshconsole.core.envoy.resource_set import ResourceSet
 from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
@@ -14,8 +14,6 @@ from .demand import Demand
 from .memo import Key, Memo, Result, Run, Tracer, Unit
 
 _NOTHING = Demand()
-_NO_BLOBS: dict[Name, Blob] = {}
-_NO_ALIASES: dict[str, str] = {}
 _KEPT_TURNS = 8
 """For how many snapshots a shared set is kept that no proxy asks for."""
 
@@ -33,23 +31,23 @@ class Compiler:
         object as the last time where nothing changed for this proxy."""
         run = self._under(snapshot)
         if workload.kind is ProxyKind.GATEWAY:
-            return self._put_together(workload, gateway.units(run, workload), _NO_BLOBS, _NO_ALIASES)
+            return self._put_together(workload, gateway.units(run, workload), None)
         client = ClientClass.of(self.scope(snapshot, workload), workload.outbound_port)
         shared = self._outbound(run, client, workload.labels, demand)
         keys: list[Key] = [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
         keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
         own = [run.unit(key, workload.labels) for key in keys]
-        return self._put_together(workload, own, shared.blobs, shared.aliases)
+        return self._put_together(workload, own, shared)
 
-    def _put_together(self, workload: Workload, own: list[Unit], shared: dict[Name, Blob], aliases: dict[str, str]) -> ResourceSet:
-        parts = (shared, aliases, *own)
+    def _put_together(self, workload: Workload, own: list[Unit], shared: outbound.OutboundSet | None) -> ResourceSet:
+        parts = (shared.version if shared else None, *own)
         last = self._last.get(workload.id)
         if last is not None and len(last[0]) == len(parts) and all(map(operator.is_, last[0], parts)):
             return last[1]
-        blobs = dict(shared)
+        blobs = dict(shared.blobs) if shared else {}
         for unit in own:
             blobs.update(((each.type, each.name), each) for each in unit.blobs)
-        resources = ResourceSet(blobs, aliases)
+        resources = ResourceSet(blobs, shared.aliases if shared else {})
         self._last[workload.id] = parts, resources
         return resources
 
@@ -92,15 +90,13 @@ class Compiler:
     def _outbound(self, run: Run, client: ClientClass, labels: Labels, demand: Demand) -> outbound.OutboundSet:
         variants = self._shared.setdefault((client, demand), [])
         snapshot = run.snapshot
-        for place, shared in enumerate(variants):
+        for shared in variants:
             if not shared.holds_for(labels):
                 continue
-            if shared.token is not snapshot.token:
-                if shared.token is not snapshot.parent or snapshot.dirty is None:
-                    continue
-                shared = variants[place] = shared.revised(run, labels)
-            shared.seen = self.memo.turn
-            return shared
+            follows = shared.token is snapshot.parent and snapshot.dirty is not None
+            if shared.token is snapshot.token or (follows and shared.revise(run, labels)):
+                shared.seen = self.memo.turn
+                return shared
         shared = outbound.assemble(run, client, labels, demand)
         shared.seen = self.memo.turn
         variants[:] = [s for s in variants if s.token is snapshot.token or not s.holds_for(labels)]

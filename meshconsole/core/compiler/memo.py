@@ -87,7 +87,11 @@ class Memo:
         self.turn = 0
         self.computed = 0
         """How many units were compiled and not found: for tests and benchmarks."""
-        self._limit = self._next = 4096
+        self._stored, self._limit = 0, 4096
+
+    def added(self) -> None:
+        self.computed += 1
+        self._stored += 1
 
     def intern(self, blobs: Iterable[Blob]) -> tuple[Blob, ...]:
         """Equal content is the same object, whichever unit it came from."""
@@ -96,7 +100,7 @@ class Memo:
     def next_turn(self, living: Callable[[], Iterable[Unit]]) -> None:
         """Called once per snapshot; from time to time it forgets what neither the last turns used nor `living` names."""
         self.turn += 1
-        if self.computed < self._next and len(self.blobs) <= 2 * self._limit:
+        if self._stored <= self._limit:
             return
         for unit in living():
             unit.seen = self.turn
@@ -104,8 +108,8 @@ class Memo:
         kept = {key: [u for u in units if u.seen >= oldest] for key, units in self.units.items()}
         self.units = {key: units for key, units in kept.items() if units}
         self.blobs = {((b.type, b.name), b.version): b for units in self.units.values() for u in units for b in u.blobs}
-        self._limit = max(4096, len(self.blobs))
-        self._next = self.computed + self._limit
+        self._stored = sum(map(len, self.units.values()))
+        self._limit = max(4096, 2 * self._stored)
 
 
 class Run:
@@ -123,7 +127,7 @@ class Run:
                 return unit
         tracer = Tracer(self, labels)
         result = self.memo.compute(tracer, key)
-        self.memo.computed += 1
+        self.memo.added()
         unit = Unit(key, result.value, self.memo.intern(result.blobs), tracer)
         unit.token, unit.seen = self.snapshot.token, self.memo.turn
         variants[:] = [*[u for u in variants if u.token is self.snapshot.token or not self._outdated(u)][: MAX_VARIANTS - 1], unit]

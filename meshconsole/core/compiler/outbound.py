@@ -66,6 +66,8 @@ class OutboundSet:
         self.demand = demand
         self.token = token
         """The snapshot for which it holds."""
+        self.version = object()
+        """Another one whenever something in it changed."""
         self.units: dict[Key, Unit] = {}
         self.aliases: dict[str, str] = {}
         self.blobs: dict[Name, Blob] = {}
@@ -95,27 +97,24 @@ class OutboundSet:
             return [key for key, unit in self.units.items() if not dirty.isdisjoint(unit.questions)]
         return {key for question in dirty for key in self._readers.get(question, ())}
 
-    def revised(self, run: Run, labels: Labels) -> "OutboundSet":
-        """The same set under the snapshot that follows its own: only units that read what changed are looked at."""
+    def revise(self, run: Run, labels: Labels) -> bool:
+        """Bring it to the snapshot that follows its own; only units that read what changed are looked at. False where it must be
+        assembled anew, since what belongs to it changed."""
         assert run.snapshot.dirty is not None
         changed = [unit for key in self._affected(run.snapshot.dirty) if (unit := run.unit(key, labels)) is not self.units[key]]
-        if not changed:
-            self.token = run.snapshot.token
-            return self
         if any(unit.value != self.units[unit.key].value for unit in changed):
-            return assemble(run, self.client, labels, self.demand)
-        following = OutboundSet(self.client, self.demand, run.snapshot.token)
-        following.units, following.blobs = dict(self.units), dict(self.blobs)
-        following.aliases, following.filters, following.labels = self.aliases, self.filters, dict(self.labels)
-        following._readers = self._readers  # an older set is not revised again; a reader too many costs one look
+            return False
         for unit in changed:
             for each in self.units[unit.key].blobs:
-                following.blobs.pop((each.type, each.name), None)
-            following.blobs.update(((each.type, each.name), each) for each in unit.blobs)
-            following.units[unit.key] = unit
-            following.labels.update(unit.labels)
-            following._note(unit)
-        return following
+                self.blobs.pop((each.type, each.name), None)
+            self.blobs.update(((each.type, each.name), each) for each in unit.blobs)
+            self.units[unit.key] = unit
+            self.labels.update(unit.labels)
+            self._note(unit)  # a reader too many costs one look
+        if changed:
+            self.version = object()
+        self.token = run.snapshot.token
+        return True
 
 
 def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> OutboundSet:
