@@ -1,9 +1,9 @@
 """Which policies act on what is drawn: from policies and names to badges, per service host and per workload. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from meshconsole.core.mesh.hosts import fqdn, matches
+from meshconsole.core.mesh.hosts import fqdn, is_wildcard, matches
 from meshconsole.core.mesh.model import MeshConfig, ProxyKind, Service, Workload
 from meshconsole.core.mesh.selection import oldest_first, selects
 from meshconsole.core.policies.base import Policy
@@ -19,7 +19,7 @@ def of(
     policies: Iterable[Policy], services: Sequence[Service], workloads: Sequence[Workload], mesh: MeshConfig = DEFAULT
 ) -> dict[str, tuple[Badge, ...]]:
     """`service:<host>` and `workload:<ns>/<name>` -> badges, sorted by kind."""
-    hosts = [s.host for s in services]
+    hosts = {s.host for s in services}
     found: Found = {}
     for policy in oldest_first(policies):
         name = PolicyName(policy.kind, policy.metadata.namespace, policy.metadata.name)
@@ -33,7 +33,7 @@ def of(
     return {place: tuple(badges) for place, badges in places.items()}
 
 
-def _acts(policy: Policy, hosts: Sequence[str], workloads: Sequence[Workload], mesh: MeshConfig) -> Iterable[tuple[str, str]]:
+def _acts(policy: Policy, hosts: Collection[str], workloads: Sequence[Workload], mesh: MeshConfig) -> Iterable[tuple[str, str]]:
     match policy.kind:
         case "VirtualService":
             kinds = set(_of_routes(policy.spec))
@@ -95,9 +95,12 @@ def _of_traffic(spec: Any) -> Iterable[str]:
                 yield "mtls"
 
 
-def _hosts(patterns: Iterable[str], policy: Policy, hosts: Sequence[str], mesh: MeshConfig) -> list[str]:
-    wanted = [fqdn(p, policy.metadata.namespace, mesh.domain) for p in patterns]
-    return [host for host in hosts if any(matches(pattern, host) for pattern in wanted)]
+def _hosts(patterns: Iterable[str], policy: Policy, hosts: Collection[str], mesh: MeshConfig) -> list[str]:
+    wanted = {fqdn(p, policy.metadata.namespace, mesh.domain) for p in patterns}
+    found = [pattern for pattern in wanted if pattern in hosts]
+    for wildcard in filter(is_wildcard, wanted):
+        found += [host for host in hosts if host not in found and matches(wildcard, host)]
+    return found
 
 
 def _selected(policy: Policy, workloads: Sequence[Workload], mesh: MeshConfig) -> list[Workload]:

@@ -18,12 +18,13 @@ from django.db import close_old_connections, connection
 from django.db.models.signals import post_migrate
 
 from meshconsole.configstore import mesh, store
+from meshconsole.core.mesh.model import Service, Workload
 from meshconsole.discovery import registry
 from meshconsole.xds import status
 from telemetry import query
 
 from . import badges
-from .build import Known, Period, build
+from .build import Badges, Known, Period, build
 from .diff import diff
 from .graph import KINDS, Graph, GraphKind, Instance
 
@@ -62,6 +63,7 @@ class _Answer:
 
 
 _answers: dict[Question, _Answer] = {}
+_badges: tuple[tuple[int, int], Badges] | None = None
 _lock = threading.Lock()
 
 
@@ -149,19 +151,33 @@ def change(old: Graph, new: Graph) -> bytes:
 
 
 def forget(**_: object) -> None:
+    global _badges
     with _lock:
         _answers.clear()
         _changes.clear()
+        _badges = None
 
 
 post_migrate.connect(forget, dispatch_uid="topology")  # the tables were made, or flushed
 
 
 def _known() -> Known:
-    workloads = registry.workloads()
-    services = registry.services()
+    version = (store.latest(), registry.number())
+    workloads, services = registry.workloads(), registry.services()
     instances = {p.id: Instance(p.id, p.state, p.connected, True, p.error) for p in status.proxies()}
-    return Known(services, workloads, instances, badges.of(store.resources(), services, workloads, mesh.config()))
+    return Known(services, workloads, instances, _badges_of(version, services, workloads))
+
+
+def _badges_of(version: tuple[int, int], services: list[Service], workloads: list[Workload]) -> Badges:
+    """Worked out once per change of policies or workloads."""
+    global _badges
+    kept = _badges
+    if kept is not None and kept[0] == version and not connection.in_atomic_block:
+        return kept[1]
+    found = badges.of(store.resources(), services, workloads, mesh.config())
+    if not connection.in_atomic_block:
+        _badges = (version, found)
+    return found
 
 
 def _lifetime(question: Question, cost: float) -> float:
