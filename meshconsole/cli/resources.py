@@ -122,7 +122,7 @@ def _analyze_here(source: Source) -> list[dict[str, Any]]:
     from meshconsole.core.analysis import analyze
     from meshconsole.core.mesh.model import MeshConfig
 
-    return of_core(placed(source.text, [*messages, *analyze(policies, [], MeshConfig())]))
+    return of_core(placed(source.text, [*messages, *analyze(policies, None, MeshConfig())]))
 
 
 def get(
