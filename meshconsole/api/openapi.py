@@ -14,7 +14,7 @@ V2_PROTOBUF = b"\x0a\x032.0\x12\x12\x0a\x0bMeshconsole\x12\x030.1\x42\x00"
 
 
 def v2() -> dict[str, Any]:
-    definitions = {}
+    definitions: dict[str, Any] = {}
     for kind in kinds.all_():
         for version in kind.versions:
             definitions |= _schemas(kind, version, "#/definitions/")

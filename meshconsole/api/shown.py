@@ -72,7 +72,7 @@ def revision(r: Revision, may: May, *, whole: bool = False) -> dict[str, Any] | 
         return None
     shown = []
     for c in changes:
-        one = {**(reference(c.key) or {}), "operation": str(c.operation)}
+        one: dict[str, Any] = {**(reference(c.key) or {}), "operation": str(c.operation)}
         if whole:
             one |= {"diff": unified(c.before, c.after, str(c.key)), "before": c.before, "after": c.after}
         shown.append(one)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from drf_spectacular.openapi import AutoSchema
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import BasePermission
@@ -57,10 +58,19 @@ class JsonOnly(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+class Operations(AutoSchema):
+    """Names of operations for generated clients: `getProxies`, `postApply`."""
+
+    def get_operation_id(self) -> str:
+        everywhere = "Everywhere" if type(self.view).__name__ == "Many" and "{namespace}" not in self.path else ""
+        return f"{self.method.lower()}{type(self.view).__name__}{everywhere}"
+
+
 class View(APIView):
     needs: ClassVar[Mapping[str, Need]]
     permission_classes = [Allowed]
     content_negotiation_class = JsonOnly
+    schema = Operations()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.db import transaction
 from django.utils import timezone
@@ -19,6 +19,7 @@ from meshconsole.accounts import audit
 from meshconsole.accounts.author import Author
 from meshconsole.accounts.permissions import Verb
 from meshconsole.core import analysis
+from meshconsole.core.mesh.model import Workload
 from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 
@@ -28,7 +29,7 @@ from .models import Change, Head, Resource, Revision, rfc3339
 from .refusals import Conflict, Forbidden, because
 
 LATER = frozenset({"IST0101"})
-"""Findings that never refuse: what a policy refers to may be registered a moment later, and files are applied in any order."""
+"""Findings that are warnings here: what a policy refers to may be registered a moment later, and files are applied in any order."""
 
 
 @dataclass(frozen=True)
@@ -207,15 +208,21 @@ def _analyse(changes: Mapping[Key, Wanted], stored: Mapping[Key, Resource], docu
         after.pop(key, None)
         if w.policy is not None:
             after[key] = _aged(w.policy, stored[key].created if key in stored else w.created or now)
-    workloads = [x for _, answer in signals.analysing.send(None) for x in answer]
-    found = analysis.analyze(list(after.values()), workloads, mesh.config())
-    concerned = [replace(m, document=documents[m.key]) for m in found if m.key in changes]
-    errors = [m for m in concerned if m.level == Level.ERROR and m.code not in LATER]
+    workloads: list[Workload] = []
+    for _, answer in signals.analysing.send(None):
+        workloads += cast("list[Workload]", answer)
+    found = analysis.analyze(list(after.values()), workloads or None, mesh.config())
+    concerned = [_softened(replace(m, document=documents[m.key])) for m in found if m.key is not None and m.key in changes]
+    errors = [m for m in concerned if m.level == Level.ERROR]
     if errors:
-        known = {(m.key, m.code, m.text) for m in analysis.analyze(list(before.values()), workloads, mesh.config())}
+        known = {(m.key, m.code, m.text) for m in analysis.analyze(list(before.values()), workloads or None, mesh.config())}
         if [m for m in errors if (m.key, m.code, m.text) not in known]:
             raise Invalid(concerned)
     return concerned
+
+
+def _softened(message: Message) -> Message:
+    return replace(message, level=Level.WARNING) if message.code in LATER and message.level == Level.ERROR else message
 
 
 def _aged(policy: Policy, created: datetime) -> Policy:

@@ -21,7 +21,7 @@ def test_yaml_of_many_documents_becomes_one_revision(alice):
 def test_json_is_taken_as_one_resource_or_a_list(alice):
     def body(name):
         return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService", "metadata": {"name": name},
-                "spec": {"hosts": ["x.example.com"], "http": [{"route": [{"destination": {"host": "x.example.com"}}]}]}}  # fmt: skip
+                "spec": {"hosts": [f"{name}.example.com"], "http": [{"route": [{"destination": {"host": "x.example.com"}}]}]}}  # fmt: skip
 
     assert alice.json("/api/v1/apply", body("a")).json()["revision"] == 1
     assert alice.json("/api/v1/apply", {"kind": "List", "apiVersion": "v1", "items": [body("b"), body("c")]}).json()["revision"] == 2

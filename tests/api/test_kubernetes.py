@@ -78,7 +78,10 @@ def test_a_generated_name_is_new_each_time(alice):
     body = manifest()
     del body["metadata"]["name"]
     body["metadata"]["generateName"] = "canary-"
-    names = {alice.json(MANY, body).json()["metadata"]["name"] for _ in range(3)}
+    names = set()
+    for host in ("a", "b", "c"):
+        body["spec"]["hosts"] = [f"{host}.example.com"]
+        names.add(alice.json(MANY, body).json()["metadata"]["name"])
     assert len(names) == 3
     assert all(n.startswith("canary-") for n in names)
 

@@ -53,7 +53,7 @@ def test_what_is_referred_to_may_come_later(applied, finds):
     finds(Level.ERROR, "IST0101", "early")
     result = applied(route("early"))
     assert result.revision == 1
-    assert [m.code for m in result.messages] == ["IST0101"]
+    assert [(m.level, m.code) for m in result.messages] == [(Level.WARNING, "IST0101")]
 
 
 def test_analysis_is_told_of_the_workloads(applied, monkeypatch):

@@ -98,7 +98,7 @@ class Analyze(View):
             return self._answer(lines([*messages, *said]))
 
     def _findings(self, policies: dict[Key, Policy]) -> list[Message]:
-        return analysis.analyze(list(policies.values()), registry.workloads(), mesh.config())
+        return analysis.analyze(list(policies.values()), registry.workloads() or None, mesh.config())
 
     def _answer(self, found: list[Message]) -> Response:
         seen = [m for m in found if m.key is None or self.can("get", m.key.kind, m.key.namespace)]

@@ -2,7 +2,7 @@
 
 import re
 import time
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from meshconsole.discovery import registry
 from meshconsole.topology import queries
+from meshconsole.topology.graph import GraphKind
 from meshconsole.xds import configdump, status
 from telemetry import query
 
@@ -115,7 +116,8 @@ class Topology(MeshView):
     )
     def get(self, request: Request) -> Response:
         try:
-            graph = queries.current(seconds(self.text("window", "60s")), self.text("kind", "versionedApp"), self.within("Topology"))
+            kind = cast(GraphKind, self.text("kind", "versionedApp"))  # any other raises ValueError
+            graph = queries.current(seconds(self.text("window", "60s")), kind, self.within("Topology"))
         except ValueError as e:
             raise ParseError(str(e))
         return Response(plain(graph))

@@ -1,7 +1,7 @@
 """Identity: certificates, join tokens, API tokens, the audit log."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from meshconsole.accounts import audit, tokens
-from meshconsole.accounts.models import ApiToken
+from meshconsole.accounts.models import ApiToken, User
 from meshconsole.accounts.permissions import Verb
 from meshconsole.ca import queries
 from meshconsole.ca import tokens as join
@@ -108,7 +108,7 @@ class Tokens(View):
 
     @extend_schema(summary="One's own API tokens", responses=OBJECT, tags=["accounts"])
     def get(self, request: Request) -> Response:
-        return Response({"items": [token_shown(t) for t in ApiToken.objects.filter(user=request.user).order_by("pk")]})
+        return Response({"items": [token_shown(t) for t in ApiToken.objects.filter(user=me(request)).order_by("pk")]})
 
     @extend_schema(
         summary="Make an API token; its plaintext is in this answer only",
@@ -131,9 +131,11 @@ class Tokens(View):
             raise ParseError(f"verbs: {', '.join(sorted(wrong))}: there are {', '.join(Verb)}")
         if isinstance(request.auth, ApiToken):
             expires = _not_wider(request.auth, scopes, expires)
-        if ApiToken.objects.filter(user=request.user, name=name, revoked=None).exists():
+        if ApiToken.objects.filter(user=me(request), name=name, revoked=None).exists():
             raise Conflict([because("MSH0409", None, f"there is a token {name!r} already; revoke it or choose another name")])
-        token, plaintext = tokens.create(request.user, name, expires=expires, **scopes)
+        token, plaintext = tokens.create(
+            me(request), name, expires=expires, namespaces=scopes["namespaces"], kinds=scopes["kinds"], verbs=scopes["verbs"]
+        )
         audit.record(self.author(), "create", f"ApiToken {name} of {request.user}")
         return Response({**token_shown(token), "token": plaintext}, status=201)
 
@@ -154,7 +156,7 @@ class Token(View):
 
     @extend_schema(summary="Revoke one of one's own API tokens", responses=OBJECT, tags=["accounts"])
     def delete(self, request: Request, id: int) -> Response:
-        token = ApiToken.objects.filter(pk=id, user=request.user).first()
+        token = ApiToken.objects.filter(pk=id, user=me(request)).first()
         if token is None or not tokens.revoke(token):
             raise NotFound(f"there is no living token {id} of yours")
         audit.record(self.author(), "delete", f"ApiToken {token.name} of {request.user}")
@@ -190,6 +192,10 @@ class Audit(View):
         if self.flag("verify"):
             said["broken"] = list(audit.broken())
         return Response(said)
+
+
+def me(request: Request) -> User:
+    return cast(User, request.user)  # `LoggedIn` has turned the anonymous away
 
 
 def token_shown(token: ApiToken) -> dict[str, Any]:
