@@ -19,7 +19,7 @@ from meshconsole.api.limits import BodyLimit
 from meshconsole.topology.consumer import TopologyConsumer
 from meshconsole.xds import hub
 
-browser = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("ws/topology", TopologyConsumer.as_asgi())])))
+browser = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("topology", TopologyConsumer.as_asgi())])))
 websocket = URLRouter([path("agent", AgentConsumer.as_asgi()), re_path("^ws/", browser)])
 router = ProtocolTypeRouter({"http": BodyLimit(http, settings.MAX_UPLOAD_BYTES), "websocket": websocket})
 
