@@ -7,9 +7,9 @@ from meshconsole.core.mesh.model import ProxyKind, Service, Workload
 from telemetry.edges import Edge as Traffic
 
 from .graph import Badge, Box, Edge, Graph, GraphKind, Health, Instance, Node, Proxies, Rates, Totals
-from .health import DEFAULTS, Tolerance, of_instances, of_requests, worst
+from .health import DEFAULTS, Tolerances, of_instances, of_requests, worst
 from .naming import CLUSTERS, UNKNOWN, Name, Naming, Registry
-from .sums import Sums, rounded
+from .sums import Flow, Sums, rounded
 
 Badges = Mapping[str, Sequence[Badge]]
 """`workload:<ns>/<name>` or `service:<host>` -> what policies make of it."""
@@ -38,8 +38,8 @@ class Known:
 @dataclass
 class _Node:
     name: Name
-    inbound: Sums = field(default_factory=Sums)
-    outbound: Sums = field(default_factory=Sums)
+    inbound: Flow = field(default_factory=Flow)
+    outbound: Flow = field(default_factory=Flow)
     workloads: set[str] = field(default_factory=set)
     hosts: set[str] = field(default_factory=set)
 
@@ -52,14 +52,13 @@ def build(
     namespaces: Collection[str] | None = None,
     *,
     idle: bool = True,
-    tolerances: tuple[Tolerance, ...] = DEFAULTS,
+    tolerances: Tolerances = DEFAULTS,
 ) -> Graph:
     """`traffic` may hold edges of other namespaces at their far ends; `namespaces` bounds what is shown without traffic."""
     registry = Registry.of(known.services, known.workloads)
     naming = Naming(kind, registry)
     nodes: dict[str, _Node] = {}
     drawn: dict[tuple[str, str, str], Sums] = {}
-    every = Sums()
     for edge in traffic:
         source, target = naming.source(edge), naming.target(edge)
         a, b = _node(nodes, source), _node(nodes, target)
@@ -73,9 +72,12 @@ def build(
         if sums is None:
             sums = drawn[source.id, target.id, edge.protocol] = Sums()
         sums.add(edge)
-        a.outbound.count(edge)
-        b.inbound.count(edge)
-        every.count(edge)
+    for (from_, to, _), sums in drawn.items():
+        nodes[from_].outbound.merge(sums)
+        nodes[to].inbound.merge(sums)
+    every = Flow()
+    for node in nodes.values():
+        every.merge(node.inbound)
     _add_known(nodes, naming, registry, known, namespaces, idle)
 
     edges = tuple(_edge(ids, sums, nodes, tolerances) for ids, sums in sorted(drawn.items()))
@@ -129,11 +131,11 @@ def _words(service: Service) -> tuple[str, str, str]:
     return service.host, service.name, service.namespace
 
 
-def _edge(ids: tuple[str, str, str], sums: Sums, nodes: Mapping[str, _Node], tolerances: tuple[Tolerance, ...]) -> Edge:
+def _edge(ids: tuple[str, str, str], sums: Sums, nodes: Mapping[str, _Node], tolerances: Tolerances) -> Edge:
     source, target, protocol = ids
     responses = sums.responses
     health = of_requests(responses, "inbound", tolerances)
-    if health.status != "healthy" or any(t.direction != DEFAULTS[0].direction for t in tolerances):
+    if tolerances.directed or health.status not in ("healthy", "none"):
         health = worst([health, of_requests(responses, "outbound", tolerances)])
     out = nodes[source].outbound
     p50, p95, p99 = sums.quantiles()
@@ -172,7 +174,7 @@ def _finish(
     registry: Registry,
     known: Known,
     namespaces: Collection[str] | None,
-    tolerances: tuple[Tolerance, ...],
+    tolerances: Tolerances,
 ) -> Node:
     name = node.name
     inside = namespaces is None or not name.namespace or name.namespace in namespaces
@@ -245,7 +247,7 @@ def _badges(node: _Node, badges: Badges) -> tuple[Badge, ...]:
     return tuple(Badge(kind, tuple(names)) for kind, names in sorted(policies.items()))
 
 
-def _rates(sums: Sums) -> Rates:
+def _rates(sums: Flow) -> Rates:
     return Rates(
         rate=rounded(sums.rate),
         error_share=rounded(sums.error_share),

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .graph import Health, Instance, Status
 
@@ -32,7 +31,26 @@ class Tolerance:
         )
 
 
-DEFAULTS: tuple[Tolerance, ...] = (
+class Tolerances:
+    """Several, each code looked at once: an answer is judged ten thousand times per graph."""
+
+    def __init__(self, *every: Tolerance) -> None:
+        self.every = every
+        self.directed = any(t.direction != Tolerance.direction for t in every)
+        """Do inbound and outbound differ at all?"""
+        self._covering: dict[tuple[str, str, str], tuple[Tolerance, ...]] = {}
+
+    def covering(self, protocol: str, code: str, direction: str) -> tuple[Tolerance, ...]:
+        key = (protocol, code, direction)
+        found = self._covering.get(key)
+        if found is None:
+            found = tuple(t for t in self.every if t.covers(*key))
+            if len(self._covering) < 4096:
+                self._covering[key] = found
+        return found
+
+
+DEFAULTS = Tolerances(
     Tolerance("5XX", "http", degraded=0, failure=10),
     Tolerance("4XX", "http", degraded=10, failure=20),
     Tolerance("[1-9]|1[0-6]", "grpc", degraded=0, failure=10),
@@ -43,29 +61,22 @@ NONE = Health()
 HEALTHY = Health("healthy")
 
 
-@lru_cache(maxsize=4096)
-def _covering(tolerances: tuple[Tolerance, ...], protocol: str, code: str, direction: str) -> tuple[int, ...]:
-    return tuple(i for i, t in enumerate(tolerances) if t.covers(protocol, code, direction))
-
-
-def of_requests(responses: Responses, direction: str, tolerances: tuple[Tolerance, ...] = DEFAULTS) -> Health:
+def of_requests(responses: Responses, direction: str, tolerances: Tolerances = DEFAULTS) -> Health:
     """Per protocol and tolerance: the share of matching requests; the worst wins. Without requests: none."""
-    failing: dict[tuple[int, str], int] = {}
+    failing: dict[tuple[Tolerance, str], int] = {}
     for (protocol, code), n in responses.items():
-        for i in _covering(tolerances, protocol, code, direction):
-            failing[i, protocol] = failing.get((i, protocol), 0) + n
+        for tolerance in tolerances.covering(protocol, code, direction):
+            failing[tolerance, protocol] = failing.get((tolerance, protocol), 0) + n
     if not failing:
-        return HEALTHY if any(responses.values()) else NONE
+        return HEALTHY if responses else NONE
     totals: dict[str, int] = {}
     for (protocol, _), n in responses.items():
         totals[protocol] = totals.get(protocol, 0) + n
     found = []
-    for (i, protocol), n in sorted(failing.items()):
-        status, limit = _judge(tolerances[i], share := 100 * n / totals[protocol])
+    for (tolerance, protocol), n in sorted(failing.items(), key=lambda item: (tolerances.every.index(item[0][0]), item[0][1])):
+        status, limit = _judge(tolerance, share := 100 * n / totals[protocol])
         if status != "healthy":
-            what = (
-                "no response" if tolerances[i].code == "-" else f"gRPC {tolerances[i].code}" if protocol == "grpc" else tolerances[i].code
-            )
+            what = "no response" if tolerance.code == "-" else f"gRPC {tolerance.code}" if protocol == "grpc" else tolerance.code
             found.append((status, f"{what} {share:.3g} % of {totals[protocol]} {direction} requests ({status} {limit})"))
     return worst([Health(status, (reason,)) for status, reason in found]) if found else HEALTHY
 

@@ -1,7 +1,7 @@
 import pytest
 
 from meshconsole.topology.graph import Health, Instance
-from meshconsole.topology.health import Tolerance, of_instances, of_requests, worst
+from meshconsole.topology.health import Tolerance, Tolerances, of_instances, of_requests, worst
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_reason_says_how_much_of_what_and_which_limit():
 
 
 def test_tolerances_are_the_operators():
-    strict = (Tolerance("404", "http", degraded=0, failure=1, direction="inbound"),)
+    strict = Tolerances(Tolerance("404", "http", degraded=0, failure=1, direction="inbound"))
     assert of_requests({("http", "404"): 1, ("http", "200"): 99}, "inbound", strict).status == "failure"
     assert of_requests({("http", "404"): 1, ("http", "200"): 99}, "outbound", strict).status == "healthy"
     assert of_requests({("http", "500"): 99}, "inbound", strict).status == "healthy"
