@@ -1,11 +1,29 @@
 """A client of Envoy's admin interface on its Unix socket: one short request, one connection."""
 
 import asyncio
+import re
 
 from .protocol import MAX_FRAME
 
 LIMIT = MAX_FRAME - 1024
 """An answer must fit into one frame to the console."""
+
+
+_GAUGE = re.compile(r"^(http|listener)\.(.+)\.downstream_(cx|rq)_active: (\d+)$")
+
+
+def busy(stats: str) -> bool:
+    """Is a request under way, or a connection that is no HTTP? An idle HTTP connection may be closed at any time."""
+    connections = {"http": 0, "listener": 0}
+    for line in stats.splitlines():
+        found = _GAUGE.match(line)
+        if found is None or "admin" in found[2].split(".") or ".worker_" in found[2]:
+            continue
+        if found[3] == "cx":
+            connections[found[1]] += int(found[4])
+        elif int(found[4]):
+            return True
+    return connections["listener"] > connections["http"]
 
 
 class Unavailable(OSError):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import pathlib
+import re
 import subprocess
 import time
 from collections.abc import Callable, Coroutine
@@ -41,6 +42,10 @@ ASKED = {
     "listeners": "/listeners?format=json",
     "server_info": "/server_info",
 }
+
+
+LEARN_SECONDS = 0.5
+"""How long a Goodbye takes to reach every peer's Envoy."""
 
 
 class Refused(RuntimeError):
@@ -80,7 +85,7 @@ class Agent:
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         workload = options.workload
         self._journal = disk.Journal(options.state_dir / "configuration")
-        self._keeper = Keeper(options.state_dir, workload.namespace, workload.service_account)
+        self._keeper = Keeper(options.state_dir, workload.namespace, workload.name, workload.service_account)
         self._delta = Delta(self._journal.load())
         self._envoy = options.envoy or _packaged_envoy()
         identity = self._keeper.identity
@@ -154,16 +159,16 @@ class Agent:
         await self._page.stop()
 
     async def _drain(self, seconds: float) -> None:
-        """Peers learn from the console that we go; Envoy tells those connected; then wait until nobody is."""
+        """Peers learn from the console that we go; Envoy tells those connected; then wait until no request is under way."""
         path = str(self.run_dir / "admin.sock")
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         try:
             await admin.request(path, "/drain_listeners?graceful&skip_exit", "POST")
-            await asyncio.sleep(min(0.5, seconds))
+            await asyncio.sleep(min(LEARN_SECONDS, seconds))
             while loop.time() < end:
-                text = await admin.request(path, "/stats?filter=^listener.*downstream_cx_active$")
-                if all(line.endswith(b": 0") or line.startswith(b"listener.admin") for line in text.splitlines() if line):
+                text = await admin.request(path, "/stats?filter=^(http|listener)\\..*downstream_(cx|rq)_active$")
+                if not admin.busy(text.decode()):
                     return
                 await asyncio.sleep(0.1)
         except admin.Unavailable as e:
@@ -201,6 +206,7 @@ class Agent:
             *("-c", str(path)),
             *("--concurrency", str(options.concurrency)),
             "--disable-hot-restart",  # no shared memory that an Envoy killed would leave behind; nothing here hands sockets over
+            "--skip-deprecated-logs",  # one line per deprecated field per resource, and nothing that an operator could do about it
             *("--drain-time-s", str(max(int(options.drain_seconds), 1))),
             *("--log-level", options.envoy_log_level),
         )
@@ -382,8 +388,8 @@ def _version(envoy: str) -> str:
         out = subprocess.run([envoy, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError) as e:
         raise Wrong(f"--envoy {envoy}: {e}") from e
-    parts = out.strip().split("/")
-    return parts[1] if len(parts) > 1 else out.strip()
+    found = re.search(r"version: [^/\s]+/([^/\s]+)/", out)
+    return found[1] if found else " ".join(out.split())[-60:]
 
 
 def _run_dir(state: pathlib.Path) -> pathlib.Path:

@@ -12,6 +12,7 @@ KEPT_STATS = ("istio.", "server.", "listener_manager.", "cluster_manager.", "clu
 `istio.`; the rest would cost memory per cluster and be read by nobody."""
 KEPT_SUFFIXES = (
     ".downstream_cx_active",
+    ".downstream_rq_active",
     ".outlier_detection.ejections_active",
     ".outlier_detection.ejections_enforced_total",
     ".upstream_rq_pending_overflow",

@@ -10,7 +10,7 @@ the endpoints that Envoy asks for in the middle of a push are those of the push.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .cache import XDS_TYPES, Cache
@@ -279,7 +279,7 @@ class Delta:
         changed = [r for n, r in sorted(target.items()) if sub.held.get(n) != r.version]
         gone = sorted(sub.held.keys() - target.keys())
         if changed or gone or always:
-            yield from self._respond(type_, [self._resource(type_, r) for r in changed], gone, now)
+            yield from self._respond(type_, self._resources(type_, changed), gone, now)
 
     def _named(self, type_: XdsType, names: list[str], now: float, fresh: bool) -> Iterator[Command]:
         """Subscriptions by name. What Envoy asks for now it gets, even when it has had it before; what it brought
@@ -297,13 +297,13 @@ class Delta:
                 elif canonical == "":
                     found[name] = DeltaResource(name, aliases=(name,))
                 elif fresh or sub.held.get(canonical) != target.of("vhds")[canonical].version:
-                    found[canonical] = self._resource(type_, target.of("vhds")[canonical])
+                    found[canonical] = self._resources(type_, [target.of("vhds")[canonical]])[0]
                 continue
             resource = self._secrets.get(name) if type_ == "sds" else None
             resource = resource or target.of(type_).get(name)
             if resource is not None:
                 if fresh or sub.held.get(name) != resource.version:
-                    found[name] = self._resource(type_, resource)
+                    found[name] = self._resources(type_, [resource])[0]
             elif type_ == "cds":
                 wanted.append(name)
             elif type_ != "sds":
@@ -331,7 +331,7 @@ class Delta:
             return
         changed = [s for s in secrets if s.name in sub.names and sub.held.get(s.name) != s.version]
         if changed:
-            yield from self._respond("sds", [self._resource("sds", s) for s in changed], [], now)
+            yield from self._respond("sds", self._resources("sds", changed), [], now)
 
     # --- answers ---
 
@@ -424,7 +424,7 @@ class Delta:
             return
         send = [n for n in sorted(stage.send) if sub.wants(n) and (n in stage.again or sub.held.get(n) != target[n].version)]
         if send or stage.remove:
-            yield from self._respond(stage.type, [self._resource(stage.type, target[n]) for n in send], sorted(stage.remove), now)
+            yield from self._respond(stage.type, self._resources(stage.type, [target[n] for n in send]), sorted(stage.remove), now)
         if stage.type == "cds" and (asked := [n for n in sorted(stage.send) if self._waiting.pop(("cds", n), None) is not None]):
             self.cache = self.cache.asking(asked)
             yield KeepClusters(tuple(asked))
@@ -433,7 +433,7 @@ class Delta:
         target = app.target
         told = {a: host for a, host in target.aliases.items() if ("vhds", a) in self._waiting}
         names = {n for n in stage.send if sub.held.get(n) != target.of("vhds")[n].version} | {h for h in told.values() if h}
-        resources = [self._resource("vhds", target.of("vhds")[n]) for n in sorted(names)]
+        resources = self._resources("vhds", [target.of("vhds")[n] for n in sorted(names)])
         resources += [DeltaResource(_PREFIX + a, aliases=(_PREFIX + a,)) for a, host in sorted(told.items()) if not host]
         gone = sorted(n for n in stage.remove if n in sub.held)
         if resources or gone:
@@ -470,14 +470,13 @@ class Delta:
 
     # --- the wire ---
 
-    def _resource(self, type_: XdsType, resource: Resource) -> DeltaResource:
-        aliases: tuple[str, ...] = ()
+    def _resources(self, type_: XdsType, resources: Iterable[Resource]) -> list[DeltaResource]:
+        """A virtual host goes with the aliases under which Envoy has asked for it: those requests wait for one of them."""
+        aliases: dict[str, list[str]] = {}
         if type_ == "vhds":
-            names = self._subs[type_].names
-            aliases = tuple(
-                _PREFIX + a for a, host in sorted(self._target.aliases.items()) if host == resource.name and _PREFIX + a in names
-            )
-        return DeltaResource(resource.name, resource.version, resource.body, aliases)
+            for name in sorted(self._subs[type_].names):
+                aliases.setdefault(self._target.aliases.get(name.removeprefix(_PREFIX), ""), []).append(name)
+        return [DeltaResource(r.name, r.version, r.body, tuple(aliases.get(r.name, ()))) for r in resources]
 
     def _respond(self, type_: XdsType, resources: list[DeltaResource], gone: list[str], now: float) -> Iterator[Command]:
         self._nonce += 1

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import pathlib
-import time
 
 import msgspec
 
@@ -41,10 +40,10 @@ class Identity(msgspec.Struct, frozen=True):
 class Keeper:
     """The identity on disk. Key operations run in a child process (see keys.py)."""
 
-    def __init__(self, directory: pathlib.Path, namespace: str, service_account: str) -> None:
+    def __init__(self, directory: pathlib.Path, namespace: str, name: str, service_account: str) -> None:
         self._path = directory / "identity"
         self._pending = directory / "pending-key"
-        self._namespace, self._service_account = namespace, service_account
+        self._namespace, self._service_account, self._proxy_id = namespace, service_account, f"{namespace}/{name}"
         self.identity = self._load()
 
     def _load(self) -> Identity | None:
@@ -55,13 +54,10 @@ class Keeper:
             identity = msgspec.json.decode(data, type=Identity)
         except msgspec.DecodeError:
             return None
-        if (identity.namespace, identity.service_account) != (self._namespace, self._service_account):
-            return None  # the operator gave this host another identity: it has to join as that
+        wanted = (self._namespace, self._service_account, self._proxy_id)
+        if (identity.namespace, identity.service_account, identity.proxy_id) != wanted:
+            return None  # the operator gave this host another name or identity: it has to join as that
         return identity
-
-    @property
-    def expired(self) -> bool:
-        return self.identity is not None and self.identity.not_after <= time.time()
 
     async def make_key(self) -> bytes:
         """The CSR of a new key, which waits on disk for its certificate. Raises keys.KeyTrouble."""
@@ -90,7 +86,7 @@ class Keeper:
             new = Identity(
                 self._namespace,
                 self._service_account,
-                proxy_id or (old.proxy_id if old else ""),
+                proxy_id or self._proxy_id,
                 spiffe_id,
                 told["serial"],
                 told["not_after"],

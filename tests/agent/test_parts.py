@@ -197,3 +197,19 @@ async def _answering(path, raw):
         writer.close()
 
     return await asyncio.start_unix_server(answer, str(path))
+
+
+def test_a_proxy_is_busy_with_requests_and_tcp_connections_but_not_with_idle_http():
+    def stats(requests, http, listener):
+        return f"""http.admin.downstream_cx_active: 1
+http.admin.downstream_rq_active: 1
+http.outbound.downstream_cx_active: {http}
+http.outbound.downstream_rq_active: {requests}
+listener.127.0.0.1_15001.downstream_cx_active: {listener}
+listener.127.0.0.1_15001.worker_0.downstream_cx_active: {listener}
+listener.admin.downstream_cx_active: 1
+listener.admin.main_thread.downstream_cx_active: 1
+"""
+
+    assert not admin.busy(stats(0, 0, 0)) and not admin.busy(stats(0, 3, 3))
+    assert admin.busy(stats(1, 3, 3)) and admin.busy(stats(0, 3, 4))
