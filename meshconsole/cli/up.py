@@ -102,7 +102,8 @@ def up(
         return 1
     children = Children(home)
     children.reap_leftovers()
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    for one in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(one, _interrupt)
     try:
         with Checklist(console) as checklist:
             facts = start(checklist, children, home, demo=demo, host=host, port=port, gateway_port=gateway_port, rate=rate)
@@ -116,6 +117,8 @@ def up(
         console.print(f"{type(e).__name__ if not str(e) else e}", style="red", markup=False)
         return 1
     finally:
+        for one in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C must not leave processes behind
+            signal.signal(one, signal.SIG_IGN)
         console.print("Stopping …", highlight=False)
         left = children.stop_all()
         console.print("Stopped." if not left else f"Had to kill: {', '.join(left)}", highlight=False)
@@ -174,6 +177,10 @@ def embedded_valkey(children: Children, home: Path) -> str:
     valkey = children.start("valkey", [str(get_binary_path()), str(folder / "valkey.conf")], {})
     _await(valkey, lambda: _listens("127.0.0.1", port), 10, "Valkey did not start")
     return f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def welcome(facts: dict, *, demo: bool) -> str:

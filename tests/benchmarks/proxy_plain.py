@@ -97,14 +97,14 @@ def run(pairs: int = PAIRS) -> dict:
             else:
                 plain_b = f"http://127.0.0.1:{one}/"
         ours = f"http://{client.address}:15001/"
-        eventually(lambda: client.get("http://server:8080/").status_code == 200)
+        eventually(lambda: client.get("http://server:27080/").status_code == 200)
         time.sleep(2)
         pin(origin.pid, 0)
         for pid in [*(p.pid for p in bare[1:]), client.envoy_pid(), server.envoy_pid()]:
             pin(pid, 1)
         sides = {
-            "direct": (f"http://127.0.0.1:{origin_port}/", "server:8080"),
-            "ours": (ours, "server:8080"),
+            "direct": (f"http://127.0.0.1:{origin_port}/", "server:27080"),
+            "ours": (ours, "server:27080"),
             "bare": (plain_a, "x"),
             "control": (plain_b, "x"),
         }

@@ -30,7 +30,7 @@ def mesh(echo_mesh):
     """The shared mesh without policies, its applications in good health."""
     for instance in (echo_mesh.v1, echo_mesh.v2, echo_mesh.v3, echo_mesh.client):
         instance.control(status=200, delay=0, count=0)
-    echo_mesh.warm(echo_mesh.client, "http://echo:8080/")
+    echo_mesh.warm(echo_mesh.client, "http://echo:27080/")
     yield echo_mesh
     echo_mesh.clear()
 

@@ -118,7 +118,7 @@ class LiveMesh:
 
     def workload(
         self, name: str, *, service: str = "", labels: dict[str, str] | None = None, namespace: str = "default", account: str = "",
-        kind: str = "sidecar", port: int = 8080, app: list[str] | None = None, options: tuple[str, ...] = (), environment: dict[str, str] | None = None,
+        kind: str = "sidecar", port: int = 27080, app: list[str] | None = None, options: tuple[str, ...] = (), environment: dict[str, str] | None = None,
         app_environment: dict[str, str] | None = None, app_listens: bool = True,
     ) -> Instance:  # fmt: skip
         """Start an application (tests/journeys/origin.py unless `app` is another command) and an agent beside it; wait until it is in sync.

@@ -11,7 +11,7 @@ import pytest
 from .live import eventually
 from .load import Load
 
-URL = "http://echo:8080/"
+URL = "http://echo:27080/"
 
 
 def route_to(subset: str) -> str:

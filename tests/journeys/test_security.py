@@ -8,7 +8,7 @@ import pytest
 from .live import eventually
 from .load import Load
 
-URL = "http://echo:8080/"
+URL = "http://echo:27080/"
 
 
 def strict(mode: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from .live import eventually
 
-URL = "http://echo:8080/"
+URL = "http://echo:27080/"
 
 
 def subsets(*names: str, extra: str = "") -> str:
@@ -151,18 +151,18 @@ def test_rewrite_redirect_direct_response_and_headers(mesh):
     assert answer.json()["headers"]["x-set"] == "by-mesh"
     assert answer.headers["x-added"] == "yes" and "x-instance" not in answer.headers
     moved = mesh.client.get(URL + "moved")
-    assert (moved.status_code, moved.headers["location"]) == (302, "http://echo:8080/there")
+    assert (moved.status_code, moved.headers["location"]) == (302, "http://echo:27080/there")
     teapot = mesh.client.get(URL + "teapot")
     assert (teapot.status_code, teapot.text) == (418, "short and stout")
 
 
-@pytest.mark.parametrize("host", ["echo:8080", "echo.default:8080", "echo.default.svc.cluster.local:8080"])
+@pytest.mark.parametrize("host", ["echo:27080", "echo.default:27080", "echo.default.svc.cluster.local:27080"])
 def test_every_spelling_of_a_host_reaches_it(mesh, host):
     assert mesh.client.get(f"http://{host}/").status_code == 200
 
 
 def test_a_host_that_nobody_knows_is_no_mesh_service(mesh):
-    assert mesh.client.get("http://nobody.invalid:8080/").status_code in (502, 503)
+    assert mesh.client.get("http://nobody.invalid:27080/").status_code in (502, 503)
 
 
 def test_a_change_shows_within_a_second(mesh):
