@@ -169,19 +169,6 @@ def _local_secrets(value: Any, files: dict[str, str]) -> Any:
     return value
 
 
-def _local_files(value: Any, secrets: Secrets) -> Any:
-    """Files that a Gateway names are on its host, not here: the test's own certificate stands for each."""
-    stand_in = {"certificate_chain": secrets.chain, "private_key": secrets.key, "trusted_ca": secrets.roots}
-    if isinstance(value, list):
-        return [_local_files(item, secrets) for item in value]
-    if isinstance(value, dict):
-        return {
-            key: {"inline_string": stand_in[key]} if key in stand_in and "filename" in item else _local_files(item, secrets)
-            for key, item in value.items()
-        }
-    return value
-
-
 def validate(bootstrap: dict[str, Any], folder: Path) -> str:
     """'' where Envoy takes it; else what it says."""
     path = folder / "bootstrap.json"
