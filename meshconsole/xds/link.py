@@ -1,6 +1,7 @@
 """One connected proxy: its session, what it has asked for, and how its state is told. The hub owns it; the consumer feeds it."""
 
 import datetime
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,7 @@ Close = Callable[[protocol.Refused], None]
 
 class Link:
     __slots__ = (
-        "close", "compile_error", "deliver", "demand", "envoy", "facts", "nacked_revision", "pending_from", "pending_to", "problems",
+        "close", "compile_error", "counts", "deliver", "demand", "envoy", "facts", "nacked_revision", "pending_from", "pending_to", "problems",
         "session", "synced_revision", "taken", "told",
     )  # fmt: skip
 
@@ -57,6 +58,8 @@ class Link:
         self.close = close
         self.session = s.Session()
         self.demand = NO_DEMAND
+        self.counts: dict[str, int] = {}
+        """How many resources it shall hold, per xDS type."""
         self.pending_from: int | None = None
         self.pending_to: int | None = None
         self.taken: tuple[int | None, int | None] = (None, None)
@@ -85,6 +88,8 @@ class Link:
         have = self.session.desired
         if have is desired or (have is not None and have.blobs == desired.blobs and have.aliases == desired.aliases):
             return False
+        if have is None or have.blobs.keys() != desired.blobs.keys():
+            self.counts = dict(Counter(str(type_) for type_, _ in desired.blobs))
         self.pending_from = revision if self.pending_from is None else self.pending_from
         self.pending_to = revision
         self.handle(s.Compiled(desired), revision)
@@ -144,12 +149,6 @@ class Link:
         told = self.session.told
         if again := {h: told[h] for h in hosts if h in told}:
             self.deliver(protocol.encode(protocol.Push(nonce=0, aliases=again)))
-
-    def resources(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for type_, _ in self.session.desired.blobs if self.session.desired else ():
-            counts[str(type_)] = counts.get(str(type_), 0) + 1
-        return counts
 
 
 def encode(delta: s.SendDelta) -> bytes:

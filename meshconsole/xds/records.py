@@ -34,8 +34,8 @@ class Batch:
 
     revision: int = 0
     whole: dict[str, ProxyRecord] = field(default_factory=dict)
-    sync: dict[str, tuple[Sync, dict[str, Any], str, bool]] = field(default_factory=dict)
-    """id -> sync columns, problems, told, acked"""
+    sync: dict[str, tuple[Sync, dict[str, Any], dict[str, int], str, bool]] = field(default_factory=dict)
+    """id -> sync columns, problems, resources, told, acked"""
     gone: dict[str, datetime.datetime] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     """Those of `gone` that said goodbye."""
@@ -84,7 +84,7 @@ def row(link: Link, hub: str) -> ProxyRecord:
         envoy_version=facts.envoy_version[:80],
         serial=facts.serial,
         problems=_problems(link),
-        resources=link.resources(),
+        resources=link.counts,
         acked_at=timezone.now() if link.synced_revision or link.in_sync else None,
         told=link.told,
         hosts=sorted(link.demand.hosts),
@@ -109,7 +109,7 @@ def put_sync(batch: Batch, link: Link, hub: str) -> None:
     if proxy_id in batch.whole:
         batch.whole[proxy_id] = row(link, hub)
     elif proxy_id not in batch.gone:
-        batch.sync[proxy_id] = (sync(link), _problems(link), link.told, link.in_sync)
+        batch.sync[proxy_id] = (sync(link), _problems(link), link.counts, link.told, link.in_sync)
 
 
 _WHOLE = [f.name for f in ProxyRecord._meta.concrete_fields if not f.primary_key]
@@ -128,12 +128,12 @@ def write(hub: str, batch: Batch, now: datetime.datetime) -> None:
             ProxyRecord.objects.bulk_create(rows, CHUNK, update_conflicts=True, update_fields=_WHOLE, unique_fields=["id"])
             _found(rows)
         groups: dict[Any, list[str]] = {}
-        for proxy_id, (columns, problems, told, acked) in batch.sync.items():
-            key = (columns, repr(problems), told, acked)
+        for proxy_id, (columns, problems, resources, told, acked) in batch.sync.items():
+            key = (columns, repr(problems), repr(resources), told, acked)
             groups.setdefault(key, []).append(proxy_id)
-        for (columns, _, told, acked), ids in groups.items():
+        for (columns, _, _, told, acked), ids in groups.items():
             values = dict(zip(COLUMNS, columns, strict=True))
-            values |= {"problems": batch.sync[ids[0]][1], "told": told}
+            values |= {"problems": batch.sync[ids[0]][1], "resources": batch.sync[ids[0]][2], "told": told}
             if acked:
                 values["acked_at"] = now
             for chunk in _chunks(ids):
