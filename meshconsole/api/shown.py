@@ -9,18 +9,25 @@ from meshconsole.configstore.models import Change, Resource, Revision, rfc3339
 from meshconsole.configstore.store import Applied, ChangeView
 from meshconsole.xds import status
 
-from .plain import message, plain, reference
+from .plain import message, reference
 
 May = Callable[[str, str, str | None], bool]
 
 
+PROGRAMMED = {
+    "programmed": ("True", "Programmed", "Every proxy concerned has taken it"),
+    "pending": ("Unknown", "Pending", "Not every proxy has answered yet"),
+    "failed": ("False", "Refused", "A proxy refused it"),
+}
+"""`kubectl wait --for=condition=Programmed`: state -> status, reason, message."""
+
+
 def manifests(rows: Iterable[Resource], api_version: str = "") -> list[dict[str, Any]]:
     """With `status`. `api_version` is the one asked for: all versions of a kind have one schema."""
-    programmed: dict[int, dict[str, Any]] = {}
+    rows = list(rows)
+    states = status.revision_states(row.resource_version for row in rows) if rows else {}
     found = []
     for row in rows:
-        if row.resource_version not in programmed:
-            programmed[row.resource_version] = _programmed(row.resource_version)
         manifest = row.manifest()
         if api_version:
             manifest["apiVersion"] = api_version
@@ -28,7 +35,7 @@ def manifests(rows: Iterable[Resource], api_version: str = "") -> list[dict[str,
             "observedGeneration": row.generation,
             "conditions": [
                 _condition("Accepted", "True", "Stored", f"Stored as revision {row.resource_version}", row),
-                {**programmed[row.resource_version], "observedGeneration": row.generation},
+                _condition("Programmed", *PROGRAMMED[states[row.resource_version]], row),
             ],
         }
         found.append(manifest)
@@ -37,17 +44,6 @@ def manifests(rows: Iterable[Resource], api_version: str = "") -> list[dict[str,
 
 def _condition(type_: str, status: str, reason: str, text: str, row: Resource) -> dict[str, Any]:
     return {"type": type_, "status": status, "reason": reason, "message": text, "observedGeneration": row.generation}
-
-
-def _programmed(revision: int) -> dict[str, Any]:
-    """Whether every proxy concerned has taken the revision: `kubectl wait --for=condition=Programmed`."""
-    found = status.revision_status(revision)
-    state = str(plain(found.state))
-    answer, reason = {"programmed": ("True", "Programmed"), "failed": ("False", "Refused")}.get(state, ("Unknown", "Pending"))
-    text = {"programmed": "Every proxy concerned has taken it", "failed": "A proxy refused it"}.get(
-        state, "Not every proxy has answered yet"
-    )
-    return {"type": "Programmed", "status": answer, "reason": reason, "message": text}
 
 
 def applied(result: Applied, dry_run: bool) -> dict[str, Any]:
