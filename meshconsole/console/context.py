@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from . import mesh
-from .navigation import SECTIONS, SETTINGS
+from .navigation import SECTIONS, SETTINGS, TIMED
 from .scope import RANGES, Scope
 
 
@@ -25,5 +25,5 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "trust_domain": settings.TRUST_DOMAIN,
     }
     if not fragment:
-        said |= {"sections": SECTIONS, "settings_item": SETTINGS, "ranges": RANGES, "namespaces": mesh.namespaces(user)}
+        said |= {"sections": SECTIONS, "settings_item": SETTINGS, "ranges": RANGES, "timed": TIMED, "namespaces": mesh.namespaces(user)}
     return said

@@ -40,3 +40,6 @@ SECTIONS = (
     )),
 )  # fmt: skip
 SETTINGS = Item("settings", "Settings", "settings", ",")
+
+TIMED = frozenset({"overview", "services", "service", "workloads", "workload"})
+"""Pages that look at a span of time, chosen in the masthead."""

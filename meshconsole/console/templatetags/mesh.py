@@ -248,7 +248,12 @@ def sync_mark(proxy: Any, type_: str) -> SafeString:
     tone_, glyph, word = STATES.get(state, ("idle", "circle-minus", state))
     text = f"{TYPES.get(type_, type_)}: {word}" + (f". {found.error}" if found.error else "")
     return format_html(
-        '<span class="status {}" title="{}">{}<span class="num">{}</span><span class="sr">{}</span></span>', tone_, text, icon(glyph), found.resources, word
+        '<span class="status {}" title="{}">{}<span class="num">{}</span><span class="sr">{}</span></span>',
+        tone_,
+        text,
+        icon(glyph),
+        found.resources,
+        word,
     )
 
 

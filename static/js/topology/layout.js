@@ -9,18 +9,26 @@ function engine() {
   return elk;
 }
 
-const OPTIONS = {
-  "elk.algorithm": "layered",
+// Every box is laid out by its own options: what is about distances must be said to each.
+const SPACING = {
   "elk.direction": "RIGHT",
+  "elk.spacing.nodeNode": "34",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "88",
+  "elk.layered.spacing.edgeNodeBetweenLayers": "24",
+  "elk.spacing.edgeNode": "22",
+  "elk.spacing.edgeEdge": "14",
+  "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
+  "elk.layered.nodePlacement.favorStraightEdges": "false",
+};
+
+const OPTIONS = {
+  ...SPACING,
+  "elk.algorithm": "layered",
   "elk.hierarchyHandling": "INCLUDE_CHILDREN",
   "elk.edgeRouting": "POLYLINE",
-  "elk.spacing.nodeNode": "26",
   "elk.spacing.componentComponent": "44",
-  "elk.layered.spacing.nodeNodeBetweenLayers": "104",
-  "elk.layered.spacing.edgeNodeBetweenLayers": "30",
-  "elk.spacing.edgeNode": "22",
   "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
-  "elk.layered.nodePlacement.strategy": "NETWORK_SIMPLEX",
+  "elk.layered.considerModelOrder.crossingCounterNodeInfluence": "0.05",
   "elk.layered.thoroughness": "12",
   "elk.json.shapeCoords": "ROOT",
   "elk.json.edgeCoords": "ROOT",
@@ -29,7 +37,7 @@ const OPTIONS = {
 
 // Positions of node centres, and the bends of edges that pass other layers.
 export async function arrange(nodes, edges, boxes) {
-  const box = new Map(boxes.map((b) => [b.id, { id: b.id, children: [], layoutOptions: { "elk.padding": b.kind === "namespace" ? "[top=40,left=28,bottom=28,right=28]" : "[top=30,left=20,bottom=20,right=20]" } }]));
+  const box = new Map(boxes.map((b) => [b.id, { id: b.id, children: [], layoutOptions: { ...SPACING, "elk.padding": b.kind === "namespace" ? "[top=34,left=20,bottom=20,right=20]" : "[top=26,left=14,bottom=14,right=14]" } }]));
   const root = { id: "root", children: [], edges: [], layoutOptions: OPTIONS };
   for (const b of boxes) (box.get(b.parent)?.children ?? root.children).push(box.get(b.id));
   const known = new Set();

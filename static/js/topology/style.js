@@ -31,12 +31,12 @@ export function styles(colors) {
         "border-width": 1,
         "border-color": colors.line,
         "border-opacity": 1,
-        padding: "28px",
+        padding: "20px",
         "z-compound-depth": "bottom",
         events: "no",
       },
     },
-    { selector: "node.box.app", style: { padding: "18px", "border-style": "dashed" } },
+    { selector: "node.box.app", style: { padding: "14px", "border-style": "dashed" } },
     { selector: "node:selected", style: { "underlay-color": colors.accent, "underlay-opacity": 0.28, "underlay-padding": 0, "underlay-shape": "round-rectangle" } },
     { selector: "node.found", style: { "underlay-color": "#e8b116", "underlay-opacity": 0.34, "underlay-padding": 2, "underlay-shape": "round-rectangle" } },
     {
@@ -53,8 +53,6 @@ export function styles(colors) {
         "line-opacity": 0.85,
         "overlay-opacity": 0,
         "overlay-padding": 8,
-        "target-distance-from-node": -2,
-        "source-distance-from-node": -6,
       },
     },
     {

@@ -92,7 +92,7 @@ export default function start(root) {
     cy.batch(() => {
       const wanted = new Set();
       if (state.boxes === "1") {
-        for (const b of model.boxes.values()) {
+        for (const b of [...model.boxes.values()].sort((a, b) => (a.parent ? 1 : 0) - (b.parent ? 1 : 0))) {
           wanted.add(b.id);
           if (cy.getElementById(b.id).empty()) cy.add({ group: "nodes", data: { id: b.id, parent: b.parent ?? undefined, picture: "none" }, classes: `box ${b.kind}`, selectable: false, grabbable: false });
         }
@@ -184,7 +184,7 @@ export default function start(root) {
     const parallel = edge.parallelEdges().length > 1;
     if (edge.isLoop() || parallel || b.x - a.x < 20) return void edge.removeClass("routed");
     const moved = dragged.has(edge.source().id()) || dragged.has(edge.target().id());
-    const middle = moved ? [] : (bends.get(edge.id()) ?? []).filter((p) => p.x > a.x + 12 && p.x < b.x - 12);
+    const middle = moved || !blocked(edge, a, b) ? [] : (bends.get(edge.id()) ?? []).filter((p) => p.x > a.x + 12 && p.x < b.x - 12);
     const reach = (b.x - a.x) * (middle.length ? 0.12 : 0.38);
     const controls = [{ x: a.x + reach, y: a.y }, ...middle, { x: b.x - reach, y: b.y }];
     const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
@@ -197,6 +197,19 @@ export default function start(root) {
       distances: controls.map((p) => (-(p.x - a.x) * uy + (p.y - a.y) * ux).toFixed(2)).join(" "),
     });
     edge.addClass("routed");
+  }
+
+  // Whether the plain S would run through somebody else's card.
+  function blocked(edge, a, b) {
+    if (b.x - a.x < 260) return false;
+    const others = cy.nodes(":visible").not(".box").not(edge.connectedNodes());
+    for (let t = 0.05; t < 1; t += 0.05) {
+      const ease = t < 0.5 ? 2 * t * t : 1 - 2 * (1 - t) ** 2;
+      const x = a.x + (b.x - a.x) * t;
+      const y = a.y + (b.y - a.y) * ease;
+      if (others.some((n) => Math.abs(n.position("x") - x) < n.width() / 2 && Math.abs(n.position("y") - y) < n.height() / 2)) return true;
+    }
+    return false;
   }
 
   function fit(animate = true) {

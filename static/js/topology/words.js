@@ -74,7 +74,8 @@ export function sub(node) {
 
 export const title = (node) => (node.kind === "unknown" ? node.label || "unknown" : node.name || node.label);
 
-export const rate = (v, tcp) => `${formats.rate(v)}${tcp ? " conn/s" : "/s"}`;
+// One decimal from 1 on: labels that are redrawn every two seconds must not flicker.
+export const rate = (v, tcp) => `${v >= 1 && v < 100 ? v.toFixed(1) : formats.rate(v)}${tcp ? " conn/s" : "/s"}`;
 export const percent = (v) => (v === null || v === undefined ? "–" : v > 0 && v < 0.001 ? "<0.1 %" : formats.percent(v));
 export const ms = (v) => (v === null || v === undefined ? "–" : formats.ms(v));
 export const bytes = (v) => `${formats.bytes(v)}/s`;
