@@ -1,8 +1,11 @@
 """The unit of one port of a workload, as its callers see it: a listener before the application, and the cluster behind it."""
 
+from functools import cache
+
 from meshconsole.core.envoy import clusters as render
 from meshconsole.core.envoy import defaults, listeners, metrics, tls
 from meshconsole.core.envoy.draft import InboundDraft, Json, MtlsMode
+from meshconsole.core.envoy.filling import Once
 from meshconsole.core.envoy.resource_set import Blob, XdsType
 from meshconsole.core.envoy.vocabulary import metadata
 from meshconsole.core.envoy.wire import blob
@@ -89,7 +92,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     as_http = protocol.is_http
     chains: list[Json] = []
     if draft.mtls is not MtlsMode.DISABLE:
-        context = tls.mesh_server(mesh.trust_domain, *_server_alpn(protocol))
+        context = _server_context(mesh.trust_domain, protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP))
         match: Json = {"transport_protocol": "tls"}
         if protocol in (Protocol.TLS, Protocol.HTTPS) and draft.mtls is MtlsMode.PERMISSIVE:
             # The application's own TLS must pass: only what a mesh client offers is ours to terminate.
@@ -120,8 +123,9 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     return blob(XdsType.LDS, f"inbound|{port.number}", body, tuple(dict.fromkeys(draft.origins)))
 
 
-def _server_alpn(protocol: Protocol) -> tuple[list[str], ...]:
-    return ([tls.ALPN],) if protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP) else ()
+@cache
+def _server_context(trust_domain: str, opaque: bool) -> Json:
+    return Once(tls.mesh_server(trust_domain, [tls.ALPN]) if opaque else tls.mesh_server(trust_domain))
 
 
 def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, tags: metrics.Tags) -> Json:

@@ -1,6 +1,7 @@
 """Istio's defaults for what Envoy would decide otherwise. Values, so that compiler and policies say the same."""
 
 from .draft import Json
+from .filling import Once
 
 UNLIMITED = 4294967295
 """Istio's circuit breakers: 2^32-1 for every threshold (getDefaultCircuitBreakerThresholds); Envoy's own is 1024, and 3 for retries."""
@@ -20,13 +21,11 @@ def retry_policy() -> Json:
     }
 
 
+_PREVIOUS_HOSTS = Once({"@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"})
+
+
 def previous_hosts() -> Json:
-    return {
-        "name": "envoy.retry_host_predicates.previous_hosts",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate",
-        },
-    }
+    return {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": _PREVIOUS_HOSTS}
 
 
 def route_action() -> Json:
@@ -35,9 +34,10 @@ def route_action() -> Json:
 
 
 def timeouts(limit: str) -> Json:
-    """`timeout` of a route; it also caps what gRPC clients ask for by `grpc-timeout` (Istio: setTimeout; its `max_grpc_timeout` is
-    deprecated in Envoy, this is what follows it). 0s is no limit."""
-    return {"timeout": limit, "max_stream_duration": {"grpc_timeout_header_max": limit}}
+    """`timeout` of a route; it also caps what gRPC clients ask for by `grpc-timeout` (Istio: setTimeout). 0s is no limit. Not by
+    `max_stream_duration`, which follows the deprecated `max_grpc_timeout`: where it is set, Envoy ignores `timeout`
+    (FilterUtility::finalTimeout, usingNewTimeouts)."""
+    return {"timeout": limit, "max_grpc_timeout": limit}
 
 
 def thresholds() -> Json:

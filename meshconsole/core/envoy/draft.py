@@ -82,6 +82,10 @@ class Route:
     filters: dict[HttpFilter, Json] = field(default_factory=dict)
     """Per-route configuration: what goes to typed_per_filter_config; the listener then gets the filter itself."""
     mirror_clusters: list[str] = field(default_factory=list)
+    stat_prefix: str = ""
+    """Envoy counts this route's requests apart under that name."""
+    retry_anywhere: bool = False
+    """Retries at other instances were asked for; else a consistent hash keeps them where the hash leads (Istio: DefaultConsistentHashPolicy)."""
     origin: Origin | None = None
 
 

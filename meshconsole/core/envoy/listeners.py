@@ -4,13 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from . import tls
 from .draft import HttpFilter, Json, NetworkFilter
+from .filling import Once
 from .vocabulary import ENVOY, HCM, TCP_PROXY, ads, socket_address, typed
 
 HTTP = ENVOY + "extensions.filters.http."
 
 
+_ROUTER = Once({"@type": HTTP + "router.v3.Router"})
+
+
 def router() -> Json:
-    return {"name": "envoy.filters.http.router", "typed_config": {"@type": HTTP + "router.v3.Router"}}
+    return {"name": "envoy.filters.http.router", "typed_config": _ROUTER}
 
 
 def on_demand() -> Json:

@@ -5,7 +5,10 @@ Per request Envoy makes one counter and three histogram samples, so every tag is
 workload, or follows from another tag, is added by the agent. The operators are verified against Envoy 1.40 (tests/core/envoy/test_metrics.py).
 """
 
+from functools import lru_cache
+
 from .draft import Json
+from .filling import Once
 from .vocabulary import NAMESPACE, typed
 
 STAT_PREFIX = "istio"
@@ -43,8 +46,13 @@ def inbound_tags(service: str) -> Tags:
 
 
 def http_loggers(tags: Tags) -> list[Json]:
+    return _http_loggers(tuple(tags.items()))
+
+
+@lru_cache(4096)
+def _http_loggers(fixed: tuple[tuple[str, str], ...]) -> list[Json]:
     """Two loggers, of which each request meets one: what a gRPC request is only its content type says, and only it has a gRPC status."""
-    both = {**tags, "response_code": "%RESPONSE_CODE%", "response_flags": "%RESPONSE_FLAGS%"}
+    both = {**dict(fixed), "response_code": "%RESPONSE_CODE%", "response_flags": "%RESPONSE_FLAGS%"}
     header = {"name": "content-type", "string_match": {"prefix": "application/grpc"}, "treat_missing_header_as_empty": True}
     return [
         _http_logger({**both, "request_protocol": "http"}, {"header_filter": {"header": {**header, "invert_match": True}}}),
@@ -66,7 +74,7 @@ def _http_logger(tags: Tags, only: Json) -> Json:
             {"stat": _stat("response_bytes", tags), "unit": "Bytes", "value_format": "%BYTES_SENT%"},
         ],
     )
-    return {**logger, "filter": only}
+    return {**logger, "typed_config": Once(logger["typed_config"]), "filter": only}
 
 
 def tcp_loggers(tags: Tags) -> list[Json]:

@@ -27,6 +27,8 @@ def route(draft: Route, hash_policy: HashPolicy = lambda _: ()) -> Json:
     body: Json = {"match": draft.match or {"prefix": "/"}}
     if draft.name:
         body["name"] = draft.name
+    if draft.stat_prefix:
+        body["stat_prefix"] = draft.stat_prefix
     if draft.redirect is not None:
         body["redirect"] = draft.redirect
     elif draft.direct_response is not None:
@@ -46,6 +48,9 @@ def _action(draft: Route, hash_policy: HashPolicy) -> Json:
     policies = [policy for destination in draft.destinations for policy in hash_policy(destination.cluster)]
     if policies:
         action["hash_policy"] = [*action.get("hash_policy", ()), *_unique(policies)]
+        if "retry_policy" in action and len(draft.destinations) == 1 and not draft.retry_anywhere:
+            # Istio: with a consistent hash a retry goes where the hash leads, and not to any other instance.
+            action["retry_policy"] = {key: value for key, value in action["retry_policy"].items() if key != "retry_host_predicate"}
     if len(draft.destinations) == 1:
         only = draft.destinations[0]
         if only.request_headers or (only.host_rewrite and "host_rewrite_literal" not in action):

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from .draft import Json
-from .vocabulary import ENVOY, ads, typed
+from .filling import Once
+from .vocabulary import ENVOY, ads
 
 OWN = "default"
 ROOTS = "ROOTCA"
@@ -50,8 +51,11 @@ def transport_socket(context: Json) -> Json:
     return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
+_RAW_BUFFER = Once({"@type": ENVOY + "extensions.transport_sockets.raw_buffer.v3.RawBuffer"})
+
+
 def raw_buffer() -> Json:
-    return typed("envoy.transport_sockets.raw_buffer", "extensions.transport_sockets.raw_buffer.v3.RawBuffer")
+    return {"name": "envoy.transport_sockets.raw_buffer", "typed_config": _RAW_BUFFER}
 
 
 def by_endpoint(mesh_context: Json) -> list[Json]:
