@@ -6,12 +6,20 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import re2
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field, Strict
 
 from .envelope import Model
 
 _DURATION = re.compile(r"(?P<sign>[-+]?)(?P<parts>(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*)|0")
-_UNITS = {"ns": Decimal("1e-9"), "us": Decimal("1e-6"), "µs": Decimal("1e-6"), "ms": Decimal("1e-3"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
+_UNITS = {
+    "ns": Decimal("1e-9"),
+    "us": Decimal("1e-6"),
+    "µs": Decimal("1e-6"),
+    "ms": Decimal("1e-3"),
+    "s": Decimal(1),
+    "m": Decimal(60),
+    "h": Decimal(3600),
+}
 
 
 def seconds(duration: str) -> Decimal:
@@ -31,49 +39,77 @@ def proto_duration(duration: str) -> str:
     return f"{value:f}s"
 
 
+_LONGEST = Decimal(315_576_000_000)
+"""What protobuf takes: 10,000 years."""
+
+
 def _duration(value: str) -> str:
-    if seconds(value) < 0:
+    length = seconds(value)
+    if length < 0:
         raise ValueError(f"{value!r}: a duration cannot be negative")
+    if length > _LONGEST:
+        raise ValueError(f"{value!r}: a duration cannot be longer than {_LONGEST}s")
     return value
 
 
 def _positive(value: str) -> str:
-    if seconds(value) <= 0:
-        raise ValueError(f"{value!r}: a duration here must be longer than 0")
+    """Istio's CRDs: `duration(self) >= duration('1ms')`, in whole milliseconds."""
+    length = seconds(_duration(value))
+    if length < _UNITS["ms"]:
+        raise ValueError(f"{value!r}: a duration here must be 1ms or longer; leave the field out for its default")
+    if length % _UNITS["ms"]:
+        raise ValueError(f"{value!r}: a duration has whole milliseconds")
     return value
 
 
-def _regex(value: str) -> str:
-    if len(value) > 1024:
-        raise ValueError(f"{len(value)} characters of regular expression are more than 1024")
+MAX_REGEX = 1024
+MAX_PROGRAM = 32768
+"""What the proxies' bootstrap lets Envoy take (re2.max_program_size.error_level), as Istio's does."""
+
+
+def regex_fault(value: str) -> str:
+    """What is wrong with a regular expression; '' when it is right."""
+    if len(value) > MAX_REGEX:
+        return f"{len(value)} characters of regular expression are more than {MAX_REGEX}"
     try:
-        re2.compile(value, _QUIET)
+        program = re2.compile(value, _QUIET)
     except re2.error as e:
         said = e.args[0].decode() if e.args and isinstance(e.args[0], bytes) else e
-        raise ValueError(f"{value!r} is no RE2 expression: {said}; see the syntax of RE2 (no look-around, no back-references)") from None
+        return f"{value!r} is no RE2 expression: {said}; see the syntax of RE2 (no look-around, no back-references)"
+    if program.programsize > MAX_PROGRAM:
+        return f"{value!r} is too complex: RE2 needs {program.programsize} steps, {MAX_PROGRAM} are allowed; use smaller repetitions"
+    return ""
+
+
+def _regex(value: str) -> str:
+    if fault := regex_fault(value):
+        raise ValueError(fault)
     return value
 
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
 
-Duration = Annotated[str, AfterValidator(_duration), Field(description="As Istio writes it: `10s`, `1.5s`, `250ms`, `1h30m`.", examples=["10s"])]
-PositiveDuration = Annotated[str, AfterValidator(_duration), AfterValidator(_positive), Field(examples=["10s"])]
-Regex = Annotated[str, AfterValidator(_regex), Field(description="RE2 syntax; the whole value must match.")]
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
-Uint32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
-Int32 = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
-
-
-def _known(value: Any) -> Any:
-    return value.upper() if isinstance(value, str) else value
-
-
-Upper = BeforeValidator(_known)
+# No descriptions here: a field's own docstring is its documentation, and pydantic would prefer these.
+Duration = Annotated[str, AfterValidator(_duration), Field(examples=["10s"])]
+"""As Istio writes it: `10s`, `1.5s`, `250ms`, `1h30m`; 0s is taken."""
+PositiveDuration = Annotated[str, AfterValidator(_positive), Field(examples=["10s"])]
+"""1ms or longer."""
+Regex = Annotated[str, AfterValidator(_regex)]
+"""RE2."""
+# Strict, as Kubernetes is: "90" is no number and 1 is not true.
+Whole = Annotated[int, Strict()]
+PortNumber = Annotated[int, Strict(), Field(ge=1, le=65535)]
+Uint32 = Annotated[int, Strict(), Field(ge=0, le=2**32 - 1)]
+Int32 = Annotated[int, Strict(), Field(ge=-(2**31), le=2**31 - 1)]
+Count = Annotated[int, Strict(), Field(ge=0, le=2**31 - 1)]
+"""An int32 that means nothing below 0."""
+Boolean = Annotated[bool, Strict()]
+Number = Annotated[float, Strict()]
 
 
 class Percent(Model):
-    value: Annotated[float, Field(ge=0, le=100)] = 0
+    value: Annotated[Number, Field(ge=0, le=100)] = 0
     """0 to 100; parts of a percent are taken to a ten-thousandth."""
 
     @property
@@ -96,6 +132,11 @@ class StringMatch(Model):
         given = [n for n in ("exact", "prefix", "regex") if getattr(self, n) is not None]
         if len(given) > 1:
             yield f"{' and '.join(given)} exclude one another; keep one"
+
+    @property
+    def asks_for_presence(self) -> bool:
+        """Nothing said, or the regex `*`, which is no RE2 but Istio's word for `anything` (canBeConvertedToPresentMatch)."""
+        return self.is_empty or self.regex == "*"
 
     @property
     def is_empty(self) -> bool:

@@ -11,7 +11,14 @@ from .messages import Key
 class Model(BaseModel):
     """The base of all schemas: camelCase outside, nothing unknown, nothing changed after."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, validate_by_alias=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=False,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,  # a field's docstring is its documentation in OpenAPI and in the editor
+    )
 
     unsupported: ClassVar[dict[str, str]] = {}
     """Fields (by their outside names) that Istio has and we do not: refused as 'not supported yet: <why or what to use>'."""

@@ -1,6 +1,7 @@
 """What names and labels may look like (Kubernetes' rules, which Istio's users know)."""
 
 import re
+from collections.abc import Iterator, Sequence
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -36,6 +37,22 @@ def label_faults(labels: dict[str, str], *, selecting: bool = False) -> list[tup
             wild = " (wildcards are not supported in a selector)" if selecting and "*" in value else ""
             faults.append((key, f"the label value {value!r} must be letters, digits, '-', '_' or '.', at most 63 of them{wild}"))
     return faults
+
+
+def export_faults(export_to: Sequence[str], namespace: str, *, nobody: bool = False) -> Iterator[tuple[str, str]]:
+    """(path, what is wrong) with `spec.exportTo` of a policy of `namespace`; `nobody`: may it be `~`? (Istio: validateExportTo)"""
+    seen: set[str] = set()
+    for n, target in enumerate(export_to):
+        meant = namespace if target == "." else target
+        if target == "~" and not nobody:
+            yield f"spec.exportTo[{n}]", "'~' (nobody) is only for ServiceEntry; write '.', '*' or a namespace"
+        elif target not in (".", "*", "~") and namespace_fault(target):
+            yield f"spec.exportTo[{n}]", f"{target!r} must be '.', '*' or a namespace"
+        elif meant in seen:
+            yield f"spec.exportTo[{n}]", f"{target!r} is there already; keep one"
+        seen.add(meant)
+    if len(seen) > 1 and seen & {"*", "~"}:
+        yield "spec.exportTo", "'*' and '~' stand alone: nothing is added to all or to nobody"
 
 
 _HOST_PART = re.compile(r"[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?")

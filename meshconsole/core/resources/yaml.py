@@ -114,7 +114,9 @@ class _Reader:
         if self.root is None:
             return  # `---` and nothing: as kubectl, not a document
         if not isinstance(self.root, dict):
-            raise _invalid(f"a document must be a mapping (apiVersion, kind, metadata, spec), not {_name(self.root)}", self.lines.get("", 0))
+            raise _invalid(
+                f"a document must be a mapping (apiVersion, kind, metadata, spec), not {_name(self.root)}", self.lines.get("", 0)
+            )
         self.documents.append(Document(self.root, Lines(self.lines), len(self.documents)))
 
     def _scalar(self, event: Any) -> None:

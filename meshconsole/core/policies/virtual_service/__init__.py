@@ -11,7 +11,8 @@ from meshconsole.core.resources.messages import Message
 from ..base import Phase, Policy, View
 from . import checks
 from .delegates import resolved
-from .routes import MESH, Place, is_catch_all, qualified, routes
+from .matching import MESH, is_catch_all, qualified
+from .routes import Place, routes
 from .schema import VirtualServiceSpec
 
 
@@ -26,7 +27,7 @@ class VirtualService(Policy):
     """Hosts, and the rules by which their requests are routed."""
 
     def check(self) -> Iterator[Message]:
-        yield from (self.error(path, text) for path, text in checks.faults(self.spec))
+        yield from (self.error(path, text) for path, text in checks.faults(self.spec, self.metadata.namespace))
         yield from (self.warning(path, text) for path, text in checks.warnings(self.spec))
 
     def concerns(self, mesh: MeshConfig) -> tuple[str, ...]:
@@ -36,7 +37,8 @@ class VirtualService(Policy):
 
     @property
     def gateways(self) -> tuple[str, ...]:
-        return qualified(self.spec.gateways, self.metadata.namespace) or (MESH,)
+        """`<namespace>/<name>` of each gateway that it is bound to, and `mesh`."""
+        return tuple(qualified(gateway, self.metadata.namespace) for gateway in self.spec.gateways) or (MESH,)
 
     def speaks_of(self, host: str, mesh: MeshConfig) -> str | None:
         """Its host pattern that takes in `host`, the most specific one."""
@@ -47,30 +49,33 @@ class VirtualService(Policy):
     def apply(cls, policies: Iterable[Self], draft: Draft, view: View) -> None:
         if not isinstance(draft, HostDraft):
             return
-        bound = [p for p in policies if (draft.gateway or MESH) in p.gateways]
-        chosen = bound if draft.gateway else _winner(bound, draft.host, view.mesh)
-        made: list[Route] = []
-        for policy in chosen:
-            place = Place(draft, view, policy.metadata.namespace, policy.gateways, policy.origin())
-            made += routes(policy.spec.http, place) if not _delegates(policy) else resolved(policy, place)
+        bound = [policy for policy in policies if (draft.gateway or MESH) in policy.gateways]
+        if draft.gateway:
+            _merge(bound, draft, view)
+        else:
+            _choose(bound, draft, view)
+
+    def _routes(self, draft: HostDraft, view: View) -> list[Route]:
+        return list(routes(resolved(self, Place(draft, view, self.metadata.namespace, self.origin()))))
+
+
+def _choose(policies: Sequence[VirtualService], draft: HostDraft, view: View) -> None:
+    """Sidecars merge nothing: the most specific host wins, among equals the oldest (IST0109 tells the others). One that says nothing for
+    this client and port leaves the next, and at last the service's own default route, as they are."""
+    ranked = [(hosts.specificity(pattern), policy) for policy in policies if (pattern := policy.speaks_of(draft.host, view.mesh))]
+    for _, policy in sorted(ranked, key=lambda each: each[0], reverse=True):
+        if made := policy._routes(draft, view):
+            draft.routes = made
             draft.origins.append(policy.origin())
-        if chosen:
-            draft.routes = _ordered(made) if len(chosen) > 1 else made
+            return
 
 
-def _winner(policies: Sequence[VirtualService], host: str, mesh: MeshConfig) -> list[VirtualService]:
-    """Sidecars merge nothing: the most specific host wins, among equals the oldest (Istio; IST0109 tells the others)."""
-    fitting = [(hosts.specificity(pattern), policy) for policy in policies if (pattern := policy.speaks_of(host, mesh))]
-    if not fitting:
-        return []
-    best = max(rank for rank, _ in fitting)
-    return [next(policy for rank, policy in fitting if rank == best)]
-
-
-def _ordered(made: list[Route]) -> list[Route]:
-    """Several VirtualServices of one host on a gateway: in order of age, catch-all routes last (Istio: SortVHostRoutes)."""
-    return [r for r in made if not is_catch_all(r)] + [r for r in made if is_catch_all(r)]
-
-
-def _delegates(policy: VirtualService) -> bool:
-    return any(rule.delegate for rule in policy.spec.http)
+def _merge(policies: Sequence[VirtualService], draft: HostDraft, view: View) -> None:
+    """Several VirtualServices of one host at a gateway: all of them, by age, catch-all routes last (Istio: SortVHostRoutes)."""
+    made: list[Route] = []
+    for policy in policies:
+        if own := policy._routes(draft, view):
+            made += own
+            draft.origins.append(policy.origin())
+    if made:
+        draft.routes = [r for r in made if not is_catch_all(r)] + [r for r in made if is_catch_all(r)]

@@ -4,139 +4,122 @@ What a VirtualService's rules mean to Envoy (Istio: pilot/pkg/networking/core/ro
 The counterpart is schema.py. Matches of one rule become one route each, in order; whatever cannot match this client is left out.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from meshconsole.core.envoy import defaults
 from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json, Route
 from meshconsole.core.envoy.draft import RouteDestination as Share
 from meshconsole.core.envoy.resource_set import Origin
-from meshconsole.core.resources.common import Destination, StringMatch, proto_duration, seconds
+from meshconsole.core.resources.common import Destination, Percent, proto_duration
 
 from ..base import View
-from .checks import grpc_status
-from .schema import Cors, Fault, Headers, HttpMatch, HttpRoute, Preflights, Redirect, RedirectPort, Retries
+from . import filters
+from .headers import joined, operations
+from .matching import is_catch_all, may_hold, route_match
+from .retries import retry_policy
+from .schema import DirectResponse, HttpMatch, HttpRoute, Redirect, RedirectPort
 
-ENVOY = "type.googleapis.com/envoy."
-MESH = "mesh"
+CODES = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT", 308: "PERMANENT_REDIRECT"}
+ALL: Json = {"numerator": 100, "denominator": "HUNDRED"}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where rules are read: whose draft, by which policy."""
+    """Where rules are read: into whose draft, and of which policy."""
 
     draft: HostDraft
     view: View
     namespace: str
     """The policy's: short names mean its services."""
-    gateways: tuple[str, ...]
-    """The policy's own list, qualified."""
     origin: Origin
 
 
-def routes(rules: list[HttpRoute], place: Place) -> Iterator[Route]:
-    """Draft routes in order. A match-all route ends them: nothing after it can be reached."""
-    for number, rule in enumerate(rules):
-        for match in rule.match or [None]:
-            if match is not None and not _concerns(match, place):
+@dataclass(frozen=True)
+class Rule:
+    """One http rule and where it stands; a delegate's rule stands in its own policy, and its short names are of its own namespace."""
+
+    http: HttpRoute
+    place: Place
+    path: str
+
+    @property
+    def origin(self) -> Origin:
+        return replace(self.place.origin, path=self.path)
+
+
+def rules(http: Iterable[HttpRoute], place: Place) -> Iterator[Rule]:
+    return (Rule(each, place, f"spec.http[{number}]") for number, each in enumerate(http))
+
+
+def routes(found: Iterable[Rule]) -> Iterator[Route]:
+    """Draft routes in order. A route that takes every request ends them: nothing after it can be reached."""
+    for rule in found:
+        for match in rule.http.match or [None]:
+            if match is not None and not may_hold(match, rule.place.draft, rule.place.namespace, rule.place.view.namespace):
                 continue
-            made = _route(rule, match, place, f"spec.http[{number}]")
+            made = _route(rule, match)
             yield made
             if is_catch_all(made):
                 return
 
 
-def is_catch_all(route: Route) -> bool:
-    """Istio: IsCatchAllRoute. A prefix `/` or the regex `.*`, with no other condition."""
-    match = route.match
-    path = match.get("prefix") == "/" or match.get("safe_regex", {}).get("regex") in (".*", "*")
-    return path and not any(key in match for key in ("headers", "query_parameters", "dynamic_metadata"))
-
-
-def _concerns(match: HttpMatch, place: Place) -> bool:
-    """Can it hold for this client at all? Port, gateway, source labels and namespace are decided here and not in Envoy."""
-    draft = place.draft
-    own = qualified(match.gateways, place.namespace) or place.gateways
-    if (draft.gateway or MESH) not in own:
-        return False
-    if match.port is not None and match.port != draft.port:
-        return False
-    if draft.gateway:
-        return True  # a gateway's callers have no labels
-    labels = draft.client_labels or {}
-    if any(labels.get(key) != value for key, value in match.source_labels.items()):
-        return False
-    return not match.source_namespace or match.source_namespace == place.view.namespace
-
-
-def qualified(gateways: list[str], namespace: str) -> tuple[str, ...]:
-    """`<namespace>/<name>` of each, and `mesh` as it is."""
-    return tuple(g if g == MESH or "/" in g else f"{namespace}/{g}" for g in gateways)
-
-
-def _route(rule: HttpRoute, match: HttpMatch | None, place: Place, path: str) -> Route:
-    name = ".".join(filter(None, (rule.name, match.name if match else "")))
-    origin = Origin(place.origin.kind, place.origin.namespace, place.origin.name, path)
-    route = Route(name=name, match=_match(match), origin=origin, headers=_operations(rule.headers))
-    if rule.redirect:
-        route.redirect = _redirect(rule.redirect, place.draft.port)
-    elif rule.direct_response:
-        route.direct_response = {"status": rule.direct_response.status}
-        body = rule.direct_response.body
-        if body:
-            route.direct_response["body"] = {"inline_string": body.string} if body.string is not None else {"inline_bytes": body.bytes}
+def _route(rule: Rule, match: HttpMatch | None) -> Route:
+    http = rule.http
+    name = f"{http.name}.{match.name}" if match and match.name else http.name
+    said = operations(http.headers)
+    route = Route(name=name, match=route_match(match), origin=rule.origin, headers=said.fields)
+    route.stat_prefix = match.stat_prefix if match else ""
+    if http.redirect:
+        route.redirect = _redirect(http.redirect, rule.place.draft.port)
+    elif http.direct_response:
+        route.direct_response = _direct_response(http.direct_response)
     else:
-        _forward(rule, route, place)
-    if rule.fault:
-        route.filters[HttpFilter.FAULT] = _fault(rule.fault)
-    if rule.cors_policy:
-        route.filters[HttpFilter.CORS] = _cors(rule.cors_policy)
+        _forward(rule, route, said.authority)
+    if http.fault:
+        route.filters[HttpFilter.FAULT] = filters.fault(http.fault)
+    if http.cors_policy:
+        route.filters[HttpFilter.CORS] = filters.cors(http.cors_policy)
     return route
 
 
-def _forward(rule: HttpRoute, route: Route, place: Place) -> None:
-    timeout = proto_duration(rule.timeout) if rule.timeout else "0s"
-    route.action = {**defaults.timeouts(timeout)}
-    if retry := retry_policy(rule.retries):
+def _forward(rule: Rule, route: Route, authority: str) -> None:
+    http = rule.http
+    route.action = defaults.timeouts(proto_duration(http.timeout) if http.timeout else "0s")
+    if retry := retry_policy(http.retries):
         route.action["retry_policy"] = retry
-    several = len(rule.route) > 1
-    for share in rule.route:
-        if several and not share.weight:
-            continue
-        operations = _operations(share.headers)
-        host = _authority(share.headers)
-        route.destinations.append(Share(_cluster(share.destination, place), share.weight if several else 100, operations, host))
-    host = (rule.rewrite.authority if rule.rewrite else "") or _authority(rule.headers)
-    if host:
-        route.action["host_rewrite_literal"] = host
+    route.retry_anywhere = bool(http.retries and http.retries.retry_ignore_previous_hosts)
+    if http.rewrite:
+        if http.rewrite.uri_regex_rewrite:
+            given = http.rewrite.uri_regex_rewrite
+            route.action["regex_rewrite"] = {"pattern": {"regex": given.match}, "substitution": given.rewrite}
+        elif http.rewrite.uri:
+            # Of a prefix match it replaces the prefix; of an exact or regex match the whole path.
+            route.action["prefix_rewrite"] = http.rewrite.uri
+        authority = http.rewrite.authority or authority
+    _destinations(rule, route, authority)
+    _mirrors(rule, route)
+
+
+def _destinations(rule: Rule, route: Route, authority: str) -> None:
+    shares = rule.http.route
+    if len(shares) == 1:
+        # Istio: processDestination. The destination's operations come after the route's, as if the route had said them all.
+        said = operations(shares[0].headers)
+        route.headers = joined(route.headers, said.fields)
+        authority = authority or said.authority
+        route.destinations = [Share(_cluster(shares[0].destination, rule.place))]
+    else:
+        for share in shares:
+            if share.weight == 0:
+                continue  # as in Istio, a destination without weight is none where there are others
+            said = operations(share.headers)
+            # The route's authority beats the destination's.
+            rewrite = "" if authority else said.authority
+            route.destinations.append(Share(_cluster(share.destination, rule.place), share.weight, said.fields, rewrite))
+    if authority:
+        route.action["host_rewrite_literal"] = authority
         route.action["append_x_forwarded_host"] = True
-        for share_ in route.destinations:  # the route's authority beats the destination's
-            share_.host_rewrite = ""
-    if rule.rewrite and rule.rewrite.uri:
-        # An exact or regex path is replaced whole by prefix_rewrite; only for a regex does Envoy want it said so.
-        if "safe_regex" in route.match:
-            route.action["regex_rewrite"] = {"pattern": {"regex": route.match["safe_regex"]["regex"]}, "substitution": rule.rewrite.uri}
-        else:
-            route.action["prefix_rewrite"] = rule.rewrite.uri
-    elif rule.rewrite and rule.rewrite.uri_regex_rewrite:
-        given = rule.rewrite.uri_regex_rewrite
-        route.action["regex_rewrite"] = {"pattern": {"regex": given.match}, "substitution": given.rewrite}
-    _mirror(rule, route, place)
-
-
-def _mirror(rule: HttpRoute, route: Route, place: Place) -> None:
-    mirrors = [(m.destination, m.percentage) for m in rule.mirrors]
-    if rule.mirror:
-        mirrors.append((rule.mirror, rule.mirror_percentage))
-    for destination, percentage in mirrors:
-        if percentage is not None and percentage.value == 0:
-            continue
-        cluster = _cluster(destination, place)
-        route.mirror_clusters.append(cluster)
-        fraction = percentage.fraction if percentage else {"numerator": 100}
-        policy = {"cluster": cluster, "runtime_fraction": {"default_value": fraction}, "disable_shadow_host_suffix_append": True}
-        route.action.setdefault("request_mirror_policies", []).append(policy)
 
 
 def _cluster(destination: Destination, place: Place) -> str:
@@ -144,169 +127,54 @@ def _cluster(destination: Destination, place: Place) -> str:
     return place.view.cluster(destination.host, place.namespace, port=port, subset=destination.subset, default_port=place.draft.port)
 
 
-def retry_policy(retries: Retries | None) -> Json | None:
-    """Istio: retry.ConvertPolicy. None given: the defaults; attempts 0: off."""
-    policy = defaults.retry_policy()
-    if retries is None:
-        return policy
-    if retries.attempts == 0:
-        return None
-    policy["num_retries"] = retries.attempts
-    if retries.retry_on:
-        words = [w.strip() for w in retries.retry_on.split(",") if w.strip()]
-        codes = [int(w) for w in words if w.isdigit()]
-        names = [w for w in words if not w.isdigit()]
-        if codes:
-            policy["retriable_status_codes"] = codes
-            if "retriable-status-codes" not in names:
-                names.append("retriable-status-codes")
-        policy["retry_on"] = ",".join(names)
-    if retries.per_try_timeout and seconds(retries.per_try_timeout):
-        policy["per_try_timeout"] = proto_duration(retries.per_try_timeout)
-    if retries.retry_ignore_previous_hosts is False:
-        del policy["retry_host_predicate"]
-        del policy["host_selection_retry_max_attempts"]
-    if retries.retry_remote_localities:
-        policy["retry_priority"] = {
-            "name": "envoy.retry_priorities.previous_priorities",
-            "typed_config": {
-                "@type": f"{ENVOY}extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig",
-                "update_frequency": 2,
-            },
-        }
-    if retries.backoff:
-        policy["retry_back_off"] = {"base_interval": proto_duration(retries.backoff)}
-    return policy
+def _mirrors(rule: Rule, route: Route) -> None:
+    """Copies, whose answers are thrown away. Without a percentage every request is copied, with 0 none."""
+    http = rule.http
+    wanted: list[tuple[Destination, Json]] = []
+    if http.mirror:
+        old = http.mirror_percent
+        share = _share(http.mirror_percentage) if http.mirror_percentage or old is None else {"numerator": old, "denominator": "HUNDRED"}
+        wanted.append((http.mirror, share))
+    wanted += [(mirror.destination, _share(mirror.percentage)) for mirror in http.mirrors]
+    for destination, share in wanted:
+        if share["numerator"]:
+            cluster = _cluster(destination, rule.place)
+            route.mirror_clusters.append(cluster)
+            route.action.setdefault("request_mirror_policies", []).append(
+                {
+                    "cluster": cluster,
+                    "runtime_fraction": {"default_value": share},
+                    "trace_sampled": False,
+                    # Envoy would append `-shadow` to the Host (Istio: DISABLE_SHADOW_HOST_SUFFIX).
+                    "disable_shadow_host_suffix_append": True,
+                }
+            )
 
 
-def _match(match: HttpMatch | None) -> Json:
-    if match is None:
-        return {"prefix": "/"}
-    made: Json = {}
-    uri = match.uri
-    if uri is None or uri.prefix is not None or uri.is_empty:
-        made["prefix"] = uri.prefix if uri and uri.prefix else "/"
-    elif uri.exact is not None:
-        made["path"] = uri.exact
-    else:
-        made["safe_regex"] = {"regex": uri.regex}
-    if match.ignore_uri_case and "safe_regex" not in made:
-        made["case_sensitive"] = False
-    headers = [_header(name.lower(), condition) for name, condition in sorted(match.headers.items())]
-    for name, condition in sorted(match.without_headers.items()):
-        unwanted = {**_header(name.lower(), condition), "invert_match": True}
-        if "string_match" in unwanted:
-            unwanted["treat_missing_header_as_empty"] = True
-        headers.append(unwanted)
-    for name, condition in ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme)):
-        if condition is not None:
-            headers.append(_header(name, condition))
-    if headers:
-        made["headers"] = headers
-    if match.query_params:
-        made["query_parameters"] = [_parameter(name, condition) for name, condition in sorted(match.query_params.items())]
+def _share(percentage: Percent | None) -> Json:
+    return ALL if percentage is None else percentage.fraction
+
+
+def _redirect(said: Redirect, port: int) -> Json:
+    made: Json = {"response_code": CODES[said.redirect_code]}
+    if said.uri:
+        made["path_redirect"] = said.uri
+    elif said.prefix_rewrite:
+        made["prefix_rewrite"] = said.prefix_rewrite
+    if said.authority:
+        made["host_redirect"] = said.authority
+    if said.scheme:
+        made["scheme_redirect"] = said.scheme
+    number = said.port or (port if said.derive_port is RedirectPort.FROM_REQUEST_PORT else 0)
+    # A draft does not know whether its listener ends TLS; by its number it is known well enough for leaving out a default port.
+    scheme = said.scheme or ("https" if port == 443 else "http")
+    if number and (scheme, number) not in (("http", 80), ("https", 443)):
+        made["port_redirect"] = number
     return made
 
 
-def _header(name: str, condition: StringMatch) -> Json:
-    if condition.is_empty or condition.regex == "*":
-        return {"name": name, "present_match": True}
-    return {"name": name, "string_match": string_match(condition)}
-
-
-def _parameter(name: str, condition: StringMatch) -> Json:
-    if condition.is_empty:
-        return {"name": name, "present_match": True}
-    return {"name": name, "string_match": string_match(condition)}
-
-
-def string_match(condition: StringMatch) -> Json:
-    if condition.exact is not None:
-        return {"exact": condition.exact}
-    if condition.prefix is not None:
-        return {"prefix": condition.prefix} if condition.prefix else {"safe_regex": {"regex": ".*"}}
-    return {"safe_regex": {"regex": condition.regex}}
-
-
-def _operations(headers: Headers | None) -> Json:
-    """request_headers_to_add … ; headers that begin with `:` and Host are dropped here (Istio: dropInternal), the authority is a rewrite."""
-    if headers is None:
-        return {}
-    made: Json = {}
-    for way in ("request", "response"):
-        operations = getattr(headers, way)
-        added: list[Any] = []
-        for source, action in ((operations.set, "OVERWRITE_IF_EXISTS_OR_ADD"), (operations.add, "APPEND_IF_EXISTS_OR_ADD")):
-            for name, value in sorted(source.items()):
-                if not _internal(name):
-                    added.append({"header": {"key": name, "value": value}, "append_action": action, "keep_empty_value": True})
-        removed = [name for name in operations.remove if not _internal(name)]
-        if added:
-            made[f"{way}_headers_to_add"] = added
-        if removed:
-            made[f"{way}_headers_to_remove"] = removed
-    return made
-
-
-def _internal(name: str) -> bool:
-    return name.startswith(":") or name.lower() == "host"
-
-
-def _authority(headers: Headers | None) -> str:
-    """`set` of Host or :authority rewrites it."""
-    written = headers.request.set if headers else {}
-    return next((value for name, value in written.items() if name.lower() in ("host", ":authority")), "")
-
-
-def _redirect(redirect: Redirect, port: int) -> Json:
-    made: Json = {}
-    if redirect.uri.startswith("%PREFIX()%"):
-        made["prefix_rewrite"] = redirect.uri.removeprefix("%PREFIX()%")
-    elif redirect.uri:
-        made["path_redirect"] = redirect.uri
-    if redirect.authority:
-        made["host_redirect"] = redirect.authority
-    if redirect.scheme:
-        made["scheme_redirect"] = redirect.scheme
-    if redirect.port or redirect.derive_port is RedirectPort.FROM_REQUEST_PORT:
-        number = redirect.port or port
-        if (redirect.scheme, number) not in (("http", 80), ("https", 443)):
-            made["port_redirect"] = number
-    codes = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT", 308: "PERMANENT_REDIRECT"}
-    made["response_code"] = codes[redirect.redirect_code]
-    return made
-
-
-def _fault(fault: Fault) -> Json:
-    made: Json = {"@type": f"{ENVOY}extensions.filters.http.fault.v3.HTTPFault"}
-    if fault.delay:
-        if fault.delay.percentage is not None:
-            fraction: Json = fault.delay.percentage.fraction
-        else:
-            fraction = {"numerator": fault.delay.percent}
-        made["delay"] = {"fixed_delay": proto_duration(fault.delay.fixed_delay), "percentage": fraction}
-    if fault.abort:
-        made["abort"] = {"percentage": fault.abort.percentage.fraction if fault.abort.percentage else {"numerator": 0}}
-        if fault.abort.http_status is not None:
-            made["abort"]["http_status"] = fault.abort.http_status
-        else:
-            made["abort"]["grpc_status"] = grpc_status(fault.abort.grpc_status)
-    return made
-
-
-def _cors(cors: Cors) -> Json:
-    made: Json = {"@type": f"{ENVOY}extensions.filters.http.cors.v3.CorsPolicy"}
-    made["allow_origin_string_match"] = [string_match(origin) for origin in cors.allow_origins]
-    if cors.allow_methods:
-        made["allow_methods"] = ",".join(cors.allow_methods)
-    if cors.allow_headers:
-        made["allow_headers"] = ",".join(cors.allow_headers)
-    if cors.expose_headers:
-        made["expose_headers"] = ",".join(cors.expose_headers)
-    if cors.max_age:
-        made["max_age"] = str(int(seconds(cors.max_age)))
-    if cors.allow_credentials is not None:
-        made["allow_credentials"] = cors.allow_credentials
-    made["forward_not_matching_preflights"] = cors.unmatched_preflights is not Preflights.IGNORE
-    made["filter_enabled"] = {"default_value": {"numerator": 100}}
+def _direct_response(said: DirectResponse) -> Json:
+    made: Json = {"status": said.status}
+    if said.body:
+        made["body"] = {"inline_string": said.body.string} if said.body.string is not None else {"inline_bytes": said.body.bytes}
     return made

@@ -6,35 +6,35 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from meshconsole.core.resources.common import (
+    Boolean,
+    Count,
     Destination,
-    Duration,
-    Int32,
     Percent,
     PortNumber,
     PositiveDuration,
     Regex,
     StringMatch,
-    Uint32,
+    Whole,
 )
 from meshconsole.core.resources.envelope import Model
 
-ANYTHING = "*"
+Status = Annotated[int, Field(strict=True, ge=200, le=599)]
 
 
-class HeaderMatch(StringMatch):
-    """One of exact, prefix, regex; empty: the header is there, whatever it says."""
+class PresenceMatch(StringMatch):
+    """One of exact, prefix, regex; empty: it is there, whatever it says."""
 
     regex: Annotated[str, Field(max_length=1024)] | None = None
-    """RE2; the whole value must match. `*` alone means that the header is there."""
+    """RE2; the whole value must match. `*` alone means that it is there."""
 
 
 class HttpMatch(Model):
     """All conditions of one match must hold."""
 
-    unsupported: ClassVar[dict[str, str]] = {"statPrefix": "routes have no statistics of their own"}
-
     name: str = ""
-    """Joined to the route's name in logs."""
+    """Joined to the route's name in logs: `<route>.<match>`."""
+    stat_prefix: str = ""
+    """Envoy counts requests of this match under `vhost.<virtual host>.route.<statPrefix>`."""
     uri: StringMatch | None = None
     """The path, without the query. `prefix: /foo` also matches `/foobar`."""
     scheme: StringMatch | None = None
@@ -43,21 +43,21 @@ class HttpMatch(Model):
     """GET, POST, …"""
     authority: StringMatch | None = None
     """The Host header, with the port if the client sent one."""
-    headers: dict[str, HeaderMatch] = Field(default_factory=dict)
+    headers: dict[str, PresenceMatch] = Field(default_factory=dict)
     """Header name (lower case) -> condition; an empty condition asks for presence."""
-    without_headers: dict[str, HeaderMatch] = Field(default_factory=dict)
+    without_headers: dict[str, PresenceMatch] = Field(default_factory=dict)
     """The same, and the condition must not hold."""
-    query_params: dict[str, StringMatch] = Field(default_factory=dict)
-    """Query parameter -> condition."""
+    query_params: dict[str, PresenceMatch] = Field(default_factory=dict)
+    """Query parameter -> condition; an empty condition asks for presence."""
     port: PortNumber | None = None
     """The port that was called."""
     source_labels: dict[str, str] = Field(default_factory=dict)
-    """Labels that the calling workload must bear. Not for gateways."""
+    """Labels that the calling workload must bear. Where this match names `gateways`, they are not looked at (as in Istio)."""
     source_namespace: str = ""
-    """The calling workload's namespace."""
+    """The calling workload's namespace. Not looked at where this match names `gateways`."""
     gateways: list[str] = Field(default_factory=list)
     """Overrides the VirtualService's own list for this match."""
-    ignore_uri_case: bool = False
+    ignore_uri_case: Boolean = False
     """For uri exact and prefix."""
 
 
@@ -65,19 +65,22 @@ class HeaderOperations(Model):
     set: dict[str, str] = Field(default_factory=dict)
     """Overwrite. `Host` rewrites the authority."""
     add: dict[str, str] = Field(default_factory=dict)
-    """Append."""
+    """Append to what is there."""
     remove: list[str] = Field(default_factory=list)
+    """Take away. Names that begin with `:` and `Host` cannot be removed."""
 
 
 class Headers(Model):
     request: HeaderOperations = Field(default_factory=HeaderOperations)
+    """Before the request is forwarded."""
     response: HeaderOperations = Field(default_factory=HeaderOperations)
+    """Before the response is given back."""
 
 
 class RouteDestination(Model):
     destination: Destination
     """Where this share of the requests goes."""
-    weight: Int32 = 0
+    weight: Count = 0
     """Relative to the other destinations' weights. With one destination it means nothing; with several, 0 takes the destination out."""
     headers: Headers | None = None
     """Applied to this share only."""
@@ -94,8 +97,9 @@ class Rewrite(Model):
     uri: str = ""
     """Replaces the matched prefix, or the whole exact path."""
     authority: str = ""
-    """Replaces the Host header."""
+    """Replaces the Host header; beats `headers` that set it. The former one is appended to `x-forwarded-host`."""
     uri_regex_rewrite: RegexRewrite | None = None
+    """Replaces what a regular expression finds in the path; excludes uri."""
 
 
 class RedirectPort(StrEnum):
@@ -105,28 +109,35 @@ class RedirectPort(StrEnum):
 
 class Redirect(Model):
     uri: str = ""
-    """The whole new path; excludes uriPrefix. `%PREFIX()%` with a prefix match replaces the prefix only."""
+    """The whole new path; excludes prefixRewrite."""
+    prefix_rewrite: str = ""
+    """Replaces the matched prefix of the path."""
     authority: str = ""
     """The new host; default the request's."""
     scheme: str = ""
     """`http` or `https`; default the request's."""
     port: PortNumber | None = None
-    """The new port; excludes derivePort."""
+    """The new port; excludes derivePort. 80 with http and 443 with https are left out of the URL."""
     derive_port: RedirectPort | None = None
-    redirect_code: Uint32 = 301
+    """`FROM_PROTOCOL_DEFAULT` (default): none. `FROM_REQUEST_PORT`: the port that was called."""
+    redirect_code: Whole = 301
     """301 (default), 302, 303, 307 or 308."""
 
 
 class Body(Model):
+    """One of string and bytes."""
+
     string: str | None = None
+    """Text."""
     bytes: str | None = None
     """Base64."""
 
 
 class DirectResponse(Model):
-    status: Annotated[int, Field(ge=200, le=599)]
+    status: Status
+    """200 to 599."""
     body: Body | None = None
-    """100 kB and more cost memory in every proxy; 1 MB is the limit."""
+    """Default: none. 100 kB and more cost memory in every proxy; 1 MB is the limit."""
 
 
 class Delegate(Model):
@@ -137,16 +148,17 @@ class Delegate(Model):
 
 
 class Retries(Model):
-    attempts: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    attempts: Count = 0
     """How many tries after the first; 0 turns retries off."""
-    per_try_timeout: Duration | None = None
+    per_try_timeout: PositiveDuration | None = None
     """Default: the route's timeout."""
     retry_on: str = ""
     """Envoy's conditions, comma-separated; integers are status codes. Default:
     `connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes`."""
-    retry_remote_localities: bool | None = None
-    retry_ignore_previous_hosts: bool | None = None
-    """Never again at a host that was tried. Default true."""
+    retry_remote_localities: Boolean | None = None
+    """Try other localities too. Default false."""
+    retry_ignore_previous_hosts: Boolean | None = None
+    """Never again at an instance that was tried. Default true, and false with a consistent hash."""
     backoff: PositiveDuration | None = None
     """The base of the exponential back-off. Default 25 ms."""
 
@@ -155,17 +167,18 @@ class Delay(Model):
     unsupported: ClassVar[dict[str, str]] = {"exponentialDelay": "Istio does not act on it either; use fixedDelay"}
 
     fixed_delay: PositiveDuration
-    """At least 1 ms."""
+    """How long, before the request is forwarded."""
     percentage: Percent | None = None
-    """Of the requests. Unset: none, unless the old `percent` says otherwise."""
-    percent: Annotated[int, Field(ge=0, le=100)] = 0
+    """Of the requests. Unset: none is delayed, unless the old `percent` says otherwise."""
+    percent: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
     """Deprecated; use percentage."""
 
 
 class Abort(Model):
     unsupported: ClassVar[dict[str, str]] = {"http2Error": "Istio does not act on it either; use httpStatus"}
 
-    http_status: Annotated[int, Field(ge=200, le=599)] | None = None
+    http_status: Status | None = None
+    """200 to 599; excludes grpcStatus."""
     grpc_status: str = ""
     """A gRPC status by name (`UNAVAILABLE`) or number; excludes httpStatus."""
     percentage: Percent | None = None
@@ -174,13 +187,16 @@ class Abort(Model):
 
 class Fault(Model):
     delay: Delay | None = None
+    """Requests wait before they are forwarded."""
     abort: Abort | None = None
+    """Requests are answered with an error and not forwarded."""
 
 
 class Mirror(Model):
     destination: Destination
+    """Where the copies go."""
     percentage: Percent | None = None
-    """Of the requests; default all."""
+    """Of the requests; default all, 0 none."""
 
 
 class Preflights(StrEnum):
@@ -190,15 +206,20 @@ class Preflights(StrEnum):
 
 
 class Cors(Model):
-    unsupported: ClassVar[dict[str, str]] = {"allowOrigin": "deprecated in Istio; use allowOrigins"}
-
     allow_origins: list[StringMatch] = Field(default_factory=list)
+    """Origins that are let in: `exact: https://example.com`, …"""
+    allow_origin: list[str] = Field(default_factory=list)
+    """Deprecated; use allowOrigins, which wins where both are given. `*` is any origin."""
     allow_methods: list[str] = Field(default_factory=list)
+    """Sent as access-control-allow-methods."""
     allow_headers: list[str] = Field(default_factory=list)
+    """Sent as access-control-allow-headers."""
     expose_headers: list[str] = Field(default_factory=list)
-    max_age: Duration | None = None
+    """Sent as access-control-expose-headers."""
+    max_age: PositiveDuration | None = None
     """How long a preflight's answer may be kept; whole seconds."""
-    allow_credentials: bool | None = None
+    allow_credentials: Boolean | None = None
+    """Whether the browser may send credentials. Default: not said."""
     unmatched_preflights: Preflights = Preflights.UNSPECIFIED
     """A preflight whose origin is not allowed: forwarded to the application (default), or answered here (`IGNORE`)."""
 
@@ -213,30 +234,39 @@ class HttpRoute(Model):
     route: list[RouteDestination] = Field(default_factory=list)
     """Where requests go; excludes redirect, directResponse and delegate."""
     redirect: Redirect | None = None
+    """Answer with a redirect."""
     direct_response: DirectResponse | None = None
+    """Answer at once, without asking a service."""
     delegate: Delegate | None = None
+    """Another VirtualService goes on from here."""
     rewrite: Rewrite | None = None
-    timeout: Duration | None = None
-    """For the whole request, retries included. Default and 0s: none."""
+    """Change path or authority before the request is forwarded."""
+    timeout: PositiveDuration | None = None
+    """For the whole request, retries included. Default: none."""
     retries: Retries | None = None
     """Default: two more tries when the connection failed or the request was refused before it was processed."""
     fault: Fault | None = None
+    """Delays and errors on purpose."""
     mirror: Destination | None = None
     """A copy of each request goes here; its answer is thrown away."""
     mirror_percentage: Percent | None = None
-    """Of the requests that `mirror` copies; default all."""
+    """Of the requests that `mirror` copies; default all, 0 none."""
+    mirror_percent: Annotated[int, Field(strict=True, ge=0, le=100)] | None = None
+    """Deprecated; use mirrorPercentage, which wins where both are given."""
     mirrors: list[Mirror] = Field(default_factory=list)
     """Several mirrors; excludes `mirror`."""
     cors_policy: Cors | None = None
+    """Which other web origins may call."""
     headers: Headers | None = None
+    """Header operations on requests and responses."""
 
-    unsupported: ClassVar[dict[str, str]] = {"mirrorPercent": "deprecated in Istio; use mirrorPercentage"}
+    unsupported: ClassVar[dict[str, str]] = {"mirror_percent": "a former spelling; use mirrorPercentage"}
 
 
 class VirtualServiceSpec(Model):
     unsupported: ClassVar[dict[str, str]] = {
-        "tcp": "TCP routes come with the traffic issue; http is here",
-        "tls": "SNI routes come with the traffic issue; http is here",
+        "tcp": "TCP routes; http is here",
+        "tls": "routes by SNI; http is here",
     }
 
     hosts: list[str] = Field(default_factory=list)
@@ -246,4 +276,4 @@ class VirtualServiceSpec(Model):
     http: list[HttpRoute] = Field(default_factory=list)
     """Rules in order: the first that matches serves."""
     export_to: list[str] = Field(default_factory=list)
-    """Namespaces whose proxies see it: `.` its own, `*` all (default), `~` none."""
+    """Namespaces whose proxies see it: `.` its own, `*` all (default)."""
