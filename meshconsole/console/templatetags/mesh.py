@@ -91,11 +91,15 @@ def go(context: Context, view: str, *args: Any, **query: Any) -> str:
     return f"{base}?{together}" if together else base
 
 
-register.filter("rate", figures.rate)
-register.filter("percent", figures.percent)
-register.filter("ms", figures.milliseconds)
-register.filter("bytes", figures.bytes_)
-register.filter("number", figures.number)
+def _figure(name: str, say: Any) -> None:
+    """A filter that says – of what is not there (Django hands '' on for it)."""
+    register.filter(name, lambda value: say(value if isinstance(value, int | float) else None))
+
+
+for _name, _say in (
+    ("rate", figures.rate), ("percent", figures.percent), ("ms", figures.milliseconds), ("bytes", figures.bytes_), ("number", figures.number),
+):  # fmt: skip
+    _figure(_name, _say)
 
 
 def _moment(value: Any) -> datetime | None:
