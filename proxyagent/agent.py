@@ -149,6 +149,7 @@ class Agent:
             with contextlib.suppress(admin.Unavailable):
                 await self._relay.last()
         await self._supervisor.stop()
+        self._relay.envoy("", False)
         self._delta_alarm.set(None)
         self._session_alarm.set(None)
         await self._connection.close()
@@ -227,10 +228,8 @@ class Agent:
             match command:
                 case delta.Respond(response):
                     self._ads.respond(response)
-                case delta.Keep(push):
-                    self._journal.keep(push, self._delta.cache)
-                case delta.KeepClusters(names):
-                    self._journal.keep_clusters(names, self._delta.cache)
+                case delta.Keep() | delta.KeepClusters():
+                    self._keep(command)
                 case delta.Report(frame):
                     if isinstance(frame, protocol.Applied):
                         self.last_push = {"nonce": frame.nonce, "errors": frame.errors, "at": time.time()}
@@ -239,7 +238,19 @@ class Agent:
                     self._connection.send(frame)
                 case delta.Complain(type_, error):
                     log.error("Envoy refused %s: %s", type_, error)
+                    reason = f"Envoy refused {type_}: {error}"
+                    self._console_says(session.Tell(protocol.EnvoyState(self._life.running, self._life.restarts, reason)))
         self._delta_alarm.set(self._delta.wake_at())
+
+    def _keep(self, command: delta.Keep | delta.KeepClusters) -> None:
+        try:
+            if isinstance(command, delta.Keep):
+                self._journal.keep(command.push, self._delta.cache)
+            else:
+                self._journal.keep_clusters(command.clusters, self._delta.cache)
+        except OSError as e:
+            # Envoy runs it all the same; a restarted agent would hold what was before, and the console sends it again.
+            log.error("the configuration is not on disk: %s", e)
 
     def _serve_secrets(self) -> None:
         if identity := self._keeper.identity:

@@ -83,7 +83,11 @@ class Connection:
     async def run(self) -> None:
         """For ever, until cancelled."""
         while True:
-            reason = await self._once()
+            try:
+                reason = await self._once()
+            except Exception as e:  # a fault of ours in handling one frame must not cost the host its console
+                log.exception("a frame could not be handled")
+                reason = repr(e)
             slowly, self._slowly = self._slowly, False
             wait = backoff.slow_delay(random.random()) if slowly else backoff.delay(self._failures, random.random())  # noqa: S311
             self._failures += 1

@@ -4,8 +4,9 @@ The order in which a push goes to Envoy: make before break.
 New clusters and their endpoints first, then the listeners and routes that use them, removals last; so no route ever
 points at a cluster that is not there. Clusters and endpoints are one step: Envoy holds its ACK of a cluster back until
 it is warm (ClusterManagerImpl::updateClusterCounts), and an endpoint-discovered cluster is warm when it has its
-endpoints. Virtual hosts are one stage for additions and removals together: a domain that moves from one virtual host
-to another does so in one response, or Envoy refuses the duplicate.
+endpoints. Listeners, and virtual hosts, are one stage for additions and removals together: an address that moves from
+one listener to another, or a domain from one virtual host to another, does so in one response, or Envoy refuses the
+duplicate.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,8 +18,7 @@ from .protocol import XdsType
 Names = Mapping[XdsType, set[str]]
 
 ADDITIONS: tuple[XdsType, ...] = ("cds", "eds", "sds", "ecds", "lds", "rds")
-REMOVALS: tuple[XdsType, ...] = ("lds", "cds")
-"""Envoy lets go of endpoints, routes and secrets by itself once no cluster or listener names them."""
+"""Endpoints, routes and secrets are never removed by name: Envoy lets go of them once no cluster or listener names them."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,12 @@ def _stages(before: Cache, after: Cache, names: Names) -> Iterator[Stage]:
         if type_ == "eds":
             again = {n for n in changed if n in held}
             send |= {n for n in clusters if n in held}
-        if send:
-            yield Stage(type_, frozenset(send), frozenset(again))
+        gone = frozenset(n for n in names.get("lds", ()) if n not in held) if type_ == "lds" else frozenset()
+        if send or gone:
+            yield Stage(type_, frozenset(send), frozenset(again), gone)
     hosts = names.get("vhds", set())
     here = frozenset(n for n in hosts if n in after.of("vhds"))
     if hosts or before.aliases != after.aliases:
         yield Stage("vhds", here, remove=frozenset(hosts) - here)
-    for type_ in REMOVALS:
-        gone = frozenset(n for n in names.get(type_, ()) if n not in after.of(type_))
-        if gone:
-            yield Stage(type_, remove=gone)
+    if gone := frozenset(n for n in clusters if n not in after.of("cds")):
+        yield Stage("cds", remove=gone)

@@ -7,6 +7,7 @@ The next agent knows it again by pid and start time, and watches it by pidfd, as
 
 import asyncio
 import contextlib
+import logging
 import os
 import pathlib
 import signal
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 import msgspec
 
 from . import disk
+
+log = logging.getLogger("proxyagent.supervisor")
 
 STEADY_SECONDS = 10.0
 """An Envoy that lived for this long did not crash at its start: the back-off begins anew."""
@@ -144,7 +147,10 @@ class Supervisor:
             return False
         born = started(self._process.pid)
         self._trace = Trace(self._process.pid, born or 0, self._command, self._bootstrap)
-        disk.write(self._file, msgspec.json.encode(self._trace))
+        try:
+            disk.write(self._file, msgspec.json.encode(self._trace))
+        except OSError as e:
+            log.error("an agent after this one will not know Envoy again: %s", e)
         return True
 
     async def _adopt(self) -> bool:

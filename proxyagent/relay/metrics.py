@@ -101,7 +101,7 @@ class Relay:
             if self._run:
                 try:
                     await self.scrape()
-                except (admin.Unavailable, exposition.Unreadable) as e:
+                except (OSError, exposition.Unreadable) as e:  # no answer, or no room on the disk: the next scrape makes up for it
                     log.info("metrics: %s", e)
 
     async def last(self, seconds: float = 2.0) -> None:

@@ -300,3 +300,16 @@ def test_a_stage_does_not_wait_for_ever_for_a_subscription_that_never_comes():
     assert play.session.wake_at() == 2.0
     play.at(2.0) >> Elapsed() << Keep(change) << Report(Applied(2))
     play.end()
+
+
+def test_an_address_moves_between_listeners_in_one_response():
+    change = push(2, lds=[r("new")], removed={"lds": ("outbound",)})
+    play = (
+        running()
+        >> Pushed(change)
+        << answers("lds", 6, sent("new"), removed=["outbound"])
+        >> ack("lds", 6)
+        << Keep(change)
+        << Report(Applied(2))
+    )
+    play.end()

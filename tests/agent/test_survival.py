@@ -128,3 +128,11 @@ async def test_a_second_agent_on_the_same_state_directory_is_refused(console, ag
     second = RunningAgent(console.url, agent.state, port=agent.outbound).start()
     assert await asyncio.to_thread(second.process.wait, 10) == 1
     assert "another proxyagent runs" in agent.log.read_text()
+
+
+async def test_a_disk_that_takes_no_more_does_not_stop_changes(console, agent):
+    (agent.state / "configuration").unlink()
+    (agent.state / "configuration").mkdir()
+    assert not (await console.push(vhds=[config.virtual_host("reviews:9080", "reviews", header="two")])).errors
+    assert await agent.get() == (200, "two")
+    assert "the configuration is not on disk" in agent.log.read_text()
