@@ -162,6 +162,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "ca-warn": {"task": "ca.warn", "schedule": 3600.0, "options": {"expires": 1800}},
+    "ca-forget": {"task": "ca.forget_the_long_ended", "schedule": 86400.0, "options": {"expires": 43200}},
     "telemetry-retention": {"task": "telemetry.tasks.retain", "schedule": 300.0, "options": {"expires": 240}},
 }
 

@@ -35,7 +35,7 @@ def register(spec: protocol.Workload, now: datetime.datetime, *, platform: str =
     """What an agent with a proven identity says of its workload. True when it is news. Raises Refused."""
     if faults := list(workload.faults(spec)):
         raise Refused("; ".join(faults[:10]))
-    body = msgspec.to_builtins(spec)
+    body = msgspec.json.decode(msgspec.json.encode(spec))  # as it comes back from the database: lists, not tuples
     rows = WorkloadRecord.objects.filter(namespace=spec.namespace, name=spec.name)
     row = rows.values("pk", "service_account", "spec", "platform", "lost").first()
     if row is None:
@@ -68,7 +68,8 @@ def set_health(name: Name, healthy: bool, reason: str, now: datetime.datetime) -
     with transaction.atomic():
         if rows.filter(healthy=healthy).update(health_reason=reason[:300], seen=now):
             return False
-        return rows.exclude(healthy=healthy).update(healthy=healthy, health_reason=reason[:300], seen=now, version=_next()) == 1
+        others = rows.exclude(healthy=healthy)
+        return others.exists() and others.update(healthy=healthy, health_reason=reason[:300], seen=now, version=_next()) == 1
 
 
 def deregister(name: Name) -> bool:

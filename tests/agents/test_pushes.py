@@ -49,11 +49,15 @@ class Api:
         return {w["id"]: w for w in (await self._call("GET", "/api/v1/workloads"))["items"]}
 
     async def until(self, ask, true, seconds: float = 10):
-        end = time.monotonic() + seconds
-        while not true(last := await ask()):
-            assert time.monotonic() < end, last
+        end, last = time.monotonic() + seconds, None
+        while time.monotonic() < end:
+            try:
+                if true(last := await ask()):
+                    return last
+            except AssertionError as e:  # a proxy that is not written down yet is a 404
+                last = e
             await asyncio.sleep(0.05)
-        return last
+        raise AssertionError(last)
 
 
 @pytest.fixture

@@ -99,8 +99,10 @@ class Console:
         return (self.home / "web.log").read_text(errors="replace")
 
     def token(self, namespace: str = "default", account: str = "default", *, uses: int = 0) -> str:
-        words = ["--namespace", namespace, "--service-account", account, "--uses", str(uses), "--skip-checks"]
-        return self.django("jointoken", *words).strip().splitlines()[-1]
+        asked = {"namespace": namespace, "serviceAccount": account, "uses": uses or None}
+        answer = httpx.post(f"{self.url}/api/v1/join-tokens", json=asked, headers=self.headers, trust_env=False)
+        answer.raise_for_status()
+        return answer.json()["token"]
 
     @property
     def headers(self) -> dict[str, str]:
