@@ -71,9 +71,9 @@ def _policies(text: str) -> tuple[list[Any], list[Message]]:
 
 
 def _findings(policies: list[Any], workloads: list[Workload], mesh: MeshConfig) -> list[Message]:
-    from meshconsole.core import analysis
+    from meshconsole.core.analysis import analyze
 
-    return list(analysis.analyze(policies, workloads, mesh)) if hasattr(analysis, "analyze") else []
+    return list(analyze(policies, workloads, mesh))
 
 
 def load_mesh(path: Path) -> tuple[MeshConfig, list[Workload], dict[str, list[str]]]:

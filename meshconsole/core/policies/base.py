@@ -32,6 +32,11 @@ class View(Protocol):
     namespace: str
     """The client's namespace (sidecar, outbound); the workload's own one (inbound, gateway)."""
 
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The client's labels (the workload's own ones, inbound and gateway). Read single ones: what is compiled is shared by all clients that
+        answer the same."""
+
     def service(self, host: str, namespace: str) -> Service | None:
         """The service that `host`, as written in a rule of `namespace`, names for this unit's client; None if there is none visible.
         A name without dots is `<host>.<namespace>.svc.<domain>`."""
