@@ -11,6 +11,7 @@ from meshconsole.core.envoy import tls as mesh_tls
 from meshconsole.core.envoy.draft import Draft, GatewayDraft, Json, ServerDraft
 from meshconsole.core.mesh.model import Workload
 from meshconsole.core.mesh.selection import selects
+from meshconsole.core.resources.common import Boolean, Whole
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems
@@ -67,7 +68,7 @@ _VERSIONS = list(TlsVersion)
 class ServerPort(Model):
     unsupported: ClassVar[dict[str, str]] = {"targetPort": "Kubernetes' service ports; the proxy listens to `number`"}
 
-    number: int
+    number: Whole
     """The port that the gateway listens to, 1 to 65535."""
     protocol: str
     """`HTTP`, `HTTP2`, `GRPC`, or `HTTPS`, which needs `tls`."""
@@ -92,7 +93,7 @@ class ServerTls(Model):
         "insecureSkipVerify": "leave the client's certificate out: mode SIMPLE",
     }
 
-    https_redirect: bool = False
+    https_redirect: Boolean = False
     """Answer every plain HTTP request with a redirect (301) to HTTPS. For servers of protocol HTTP. Default: false."""
     mode: TlsMode = TlsMode.PASSTHROUGH
     """`SIMPLE`: the gateway's certificate, none of the client's. `MUTUAL`: the client must have one. `OPTIONAL_MUTUAL`: the client may have

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from meshconsole.core.mesh import hosts as host_names
 from meshconsole.core.mesh.model import Endpoint, Location, MeshConfig, Port, Protocol, Resolution, Service
-from meshconsole.core.resources.common import NetworkingSelector
+from meshconsole.core.resources.common import NetworkingSelector, Uint32, Whole
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems
@@ -40,21 +40,21 @@ class EntryResolution(StrEnum):
 
 
 class ServicePort(Model):
-    number: int
+    number: Whole
     """The port that clients use, 1 to 65535."""
     name: str = ""
     """Unique among the ports; endpoints refer to it."""
     protocol: str = ""
     """`HTTP`, `HTTP2`, `GRPC`, `GRPC-WEB`, `HTTPS`, `TLS`, `TCP`, `MONGO`, `MYSQL`, `REDIS`. Default: sniffed, so declare it for protocols
     in which the server speaks first."""
-    target_port: int | None = None
+    target_port: Whole | None = None
     """The port at the endpoints. Default: `number`."""
 
 
 class WorkloadEndpoint(Model):
     address: str = ""
     """An IP address; `unix:///path` of a socket on the client's host (resolution STATIC, one port); or a host name (resolution DNS)."""
-    ports: dict[str, int] = Field(default_factory=dict)
+    ports: dict[str, Whole] = Field(default_factory=dict)
     """Name of a service's port -> port at this endpoint, where it differs. Not for Unix sockets."""
     labels: dict[str, str] = Field(default_factory=dict)
     """What a DestinationRule's subsets select. `security.istio.io/tlsMode: istio` says that a proxy of the mesh stands there and takes mutual TLS."""
@@ -62,7 +62,7 @@ class WorkloadEndpoint(Model):
     """Endpoints of one network reach one another directly."""
     locality: str = ""
     """`region/zone/sub-zone`."""
-    weight: int = Field(default=0, ge=0)
+    weight: Uint32 = 0
     """Share of the traffic, relative to the others. 0 or unset: 1."""
     service_account: str = ""
     """The account that the endpoint's certificate must prove (`spiffe://…/ns/<namespace>/sa/<account>`)."""
