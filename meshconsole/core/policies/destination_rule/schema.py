@@ -5,9 +5,21 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from meshconsole.core.resources.common import Duration, Int32, PortSelector, PositiveDuration, Uint32
+from meshconsole.core.resources.common import (
+    Boolean,
+    Count,
+    Duration,
+    Number,
+    PortSelector,
+    PositiveDuration,
+    Uint32,
+    WorkloadSelector,
+)
 from meshconsole.core.resources.envelope import Model
-from meshconsole.core.resources.common import WorkloadSelector
+
+Percentage = Annotated[Number, Field(ge=0, le=100)]
+WholePercentage = Annotated[int, Field(strict=True, ge=0, le=100)]
+RingSize = Annotated[int, Field(strict=True, ge=0, le=8388608)]
 
 
 class Simple(StrEnum):
@@ -21,24 +33,29 @@ class Simple(StrEnum):
 
 class CookieAttribute(Model):
     name: str
+    """`SameSite`, `Secure`, …"""
     value: str = ""
+    """Default: none."""
 
 
 class Cookie(Model):
     name: str
+    """Of the cookie that is hashed."""
     path: str = ""
+    """Of a cookie that is made."""
     ttl: Duration | None = None
     """Given: a client without the cookie gets one of this life (0s: for the session). Not given: only clients that have it stick."""
     attributes: list[CookieAttribute] = Field(default_factory=list)
+    """Of a cookie that is made."""
 
 
 class RingHash(Model):
-    minimum_ring_size: Annotated[int, Field(ge=0, le=8388608)] = 0
+    minimum_ring_size: RingSize = 0
     """Default (and 0): 1024."""
 
 
 class Maglev(Model):
-    table_size: Annotated[int, Field(ge=0, le=5000011)] = 0
+    table_size: Annotated[int, Field(strict=True, ge=0, le=5000011)] = 0
     """A prime; default (and 0): 65537."""
 
 
@@ -46,12 +63,18 @@ class ConsistentHash(Model):
     """Requests that are alike go to the same instance. One key of four; the ring unless maglev is given."""
 
     http_header_name: str = ""
+    """Hash this request header."""
     http_cookie: Cookie | None = None
-    use_source_ip: bool = False
+    """Hash this cookie."""
+    use_source_ip: Boolean = False
+    """Hash the client's address."""
     http_query_parameter_name: str = ""
+    """Hash this query parameter."""
     ring_hash: RingHash | None = None
+    """The ring's size."""
     maglev: Maglev | None = None
-    minimum_ring_size: Annotated[int, Field(ge=0, le=8388608)] = 0
+    """Maglev instead of a ring: faster to build, moves a little more when instances come and go."""
+    minimum_ring_size: RingSize = 0
     """Deprecated; use ringHash.minimumRingSize."""
 
 
@@ -59,42 +82,49 @@ class Warmup(Model):
     """A new instance gets its full share only after a while (ROUND_ROBIN and LEAST_REQUEST)."""
 
     duration: PositiveDuration
-    minimum_percent: Annotated[float, Field(ge=0, le=100)] = 10
-    aggression: Annotated[float, Field(ge=1)] = 1.0
-    """1: linear; more: slower at first."""
+    """How long an instance is new."""
+    minimum_percent: Percentage = 10
+    """Of the full share, at the beginning. Default 10."""
+    aggression: Annotated[Number, Field(ge=1)] = 1.0
+    """1 (default): linear; more: faster at first."""
 
 
 class LoadBalancer(Model):
     unsupported: ClassVar[dict[str, str]] = {
-        "localityLbSetting": "locality comes with the traffic issue",
-        "zoneAwareLbSetting": "locality comes with the traffic issue",
+        "localityLbSetting": "instances are chosen whatever their locality",
+        "zoneAwareLbSetting": "instances are chosen whatever their locality",
     }
 
     simple: Simple | None = None
     """`LEAST_REQUEST` (default), `ROUND_ROBIN`, `RANDOM`."""
     consistent_hash: ConsistentHash | None = None
+    """Excludes simple."""
     warmup_duration_secs: PositiveDuration | None = None
     """Deprecated; use warmup."""
     warmup: Warmup | None = None
+    """For new instances. Default: their full share at once."""
 
 
-class Keepalive(Model):
+class TcpKeepalive(Model):
     probes: Uint32 = 0
-    """Unanswered probes before the connection is given up; 0: the system's default."""
-    time: Duration | None = None
-    """Idle time before the first probe."""
-    interval: Duration | None = None
+    """Unanswered probes before the connection is given up; 0 (default): the system's own."""
+    time: PositiveDuration | None = None
+    """Idle time before the first probe, in whole seconds. Default: the system's own."""
+    interval: PositiveDuration | None = None
+    """Between probes, in whole seconds. Default: the system's own."""
 
 
 class TcpPool(Model):
-    unsupported: ClassVar[dict[str, str]] = {"idleTimeout": "TCP routes come with the traffic issue; http.idleTimeout is here"}
-
-    max_connections: Int32 = 0
-    """To one service; 0 (default): 2^32-1."""
+    max_connections: Count = 0
+    """From one proxy to the service; 0 (default): 2^32-1."""
     connect_timeout: PositiveDuration | None = None
     """Default 10s."""
-    tcp_keepalive: Keepalive | None = None
+    tcp_keepalive: TcpKeepalive | None = None
+    """Default: off."""
     max_connection_duration: PositiveDuration | None = None
+    """Default: no limit."""
+    idle_timeout: Duration | None = None
+    """Of a connection without traffic; default 1h, 0s: never. http.idleTimeout wins where both are given."""
 
 
 class H2Upgrade(StrEnum):
@@ -103,39 +133,49 @@ class H2Upgrade(StrEnum):
     UPGRADE = "UPGRADE"
 
 
-class HttpPool(Model):
-    unsupported: ClassVar[dict[str, str]] = {"http2KeepAlive": "comes with the traffic issue; use tcp.tcpKeepalive"}
+class Http2KeepAlive(Model):
+    interval: PositiveDuration | None = None
+    """Between PING frames."""
+    timeout: PositiveDuration | None = None
+    """How long the answer may take before the connection is given up."""
 
-    http1_max_pending_requests: Annotated[Int32, Field(alias="http1MaxPendingRequests")] = 0
+
+class HttpPool(Model):
+    http1_max_pending_requests: Annotated[Count, Field(alias="http1MaxPendingRequests")] = 0
     """Requests that wait for a connection; 0 (default): 2^32-1."""
-    http2_max_requests: Annotated[Int32, Field(alias="http2MaxRequests")] = 0
+    http2_max_requests: Annotated[Count, Field(alias="http2MaxRequests")] = 0
     """Requests under way at once (HTTP/1.1 too); 0 (default): 2^32-1."""
-    max_requests_per_connection: Int32 = 0
+    max_requests_per_connection: Count = 0
     """0 (default): no limit; 1: no keep-alive."""
-    max_retries: Int32 = 0
+    max_retries: Count = 0
     """Retries under way at once; 0 (default): 2^32-1."""
-    idle_timeout: Duration | None = None
+    idle_timeout: PositiveDuration | None = None
     """Of a connection without requests; default 1h."""
     h2_upgrade_policy: Annotated[H2Upgrade, Field(alias="h2UpgradePolicy")] = H2Upgrade.DEFAULT
-    use_client_protocol: bool = False
-    """HTTP/1.1 or HTTP/2 as the client came."""
-    max_concurrent_streams: Annotated[int, Field(ge=0, le=2147483647)] = 0
+    """`UPGRADE`: speak HTTP/2 to the service although its port says HTTP/1.1."""
+    use_client_protocol: Boolean = False
+    """HTTP/1.1 or HTTP/2 as the client came; excludes h2UpgradePolicy UPGRADE."""
+    max_concurrent_streams: Count = 0
     """Per HTTP/2 connection; 0 (default): 2147483647."""
+    http2_keep_alive: Annotated[Http2KeepAlive | None, Field(alias="http2KeepAlive")] = None
+    """PING frames on HTTP/2 connections. Default: none."""
 
 
 class ConnectionPool(Model):
     tcp: TcpPool | None = None
+    """What holds for HTTP too, which runs on TCP."""
     http: HttpPool | None = None
+    """What holds for HTTP only."""
 
 
 class OutlierDetection(Model):
     """Instances that fail are taken out for a while."""
 
-    unsupported: ClassVar[dict[str, str]] = {"outlierDetectionHttpErrorCodes": "comes with the traffic issue"}
+    unsupported: ClassVar[dict[str, str]] = {"outlierDetectionHttpErrorCodes": "5xx and gateway errors count"}
 
-    consecutive_errors: Annotated[int, Field(ge=0)] = 0
-    """Deprecated; use consecutiveGatewayErrors or consecutive5xxErrors."""
-    split_external_local_origin_errors: bool = False
+    consecutive_errors: Count = 0
+    """Deprecated; use consecutiveGatewayErrors, which it means, or consecutive5xxErrors."""
+    split_external_local_origin_errors: Boolean = False
     """Count errors of the proxy's own side (connect failures, timeouts) apart."""
     consecutive_local_origin_failures: Uint32 | None = None
     """Default 5. Needs splitExternalLocalOriginErrors."""
@@ -147,10 +187,14 @@ class OutlierDetection(Model):
     """Between sweeps; default 10s."""
     base_ejection_time: PositiveDuration | None = None
     """Times how often the instance was ejected; default 30s."""
-    max_ejection_percent: Annotated[int, Field(ge=0, le=100)] = 0
-    """At most this part of the instances (but always one); 0 and default: 10."""
-    min_health_percent: Annotated[int, Field(ge=0, le=100)] = 0
+    max_ejection_percent: WholePercentage = 0
+    """At most this part of the instances: of three, 10 % is none. 0 (default): 10."""
+    min_health_percent: WholePercentage = 0
     """Below this part of healthy instances all are used again; default 0: never."""
+
+    @property
+    def gateway_errors(self) -> int | None:
+        return self.consecutive_errors or None if self.consecutive_gateway_errors is None else self.consecutive_gateway_errors
 
 
 class TlsMode(StrEnum):
@@ -162,53 +206,71 @@ class TlsMode(StrEnum):
 
 class ClientTls(Model):
     unsupported: ClassVar[dict[str, str]] = {
-        "credentialName": "use files on the host: clientCertificate, privateKey, caCertificates",
-        "caCrl": "comes with the security issue",
+        "credentialName": "use files on the proxy's host: clientCertificate, privateKey, caCertificates",
     }
 
     mode: TlsMode = TlsMode.DISABLE
-    """`ISTIO_MUTUAL`: the mesh's own certificates. Unset tls altogether: automatic mTLS between workloads of the mesh."""
+    """`DISABLE` (default): plaintext. `SIMPLE`: TLS. `MUTUAL`: TLS with a client certificate of yours. `ISTIO_MUTUAL`: the mesh's own
+    certificates. Without any `tls`: automatic mTLS between workloads of the mesh."""
     client_certificate: str = ""
     """MUTUAL: a PEM file on the proxy's host."""
     private_key: str = ""
     """MUTUAL: a PEM file on the proxy's host."""
     ca_certificates: str = ""
-    """A PEM file on the proxy's host. Without it a server's certificate is not verified (IST0128)."""
+    """A PEM file on the proxy's host, or `system` for what its operating system trusts. Without it a server's certificate is not
+    verified (IST0128)."""
+    ca_crl: str = ""
+    """A PEM file on the proxy's host: certificates that were revoked."""
     subject_alt_names: list[str] = Field(default_factory=list)
-    """Names of which the server must prove one."""
+    """Names of which the server must prove one. Default: the ServiceEntry's, else the name that was called."""
     sni: str = ""
-    insecure_skip_verify: bool = False
+    """The name that the server is asked for. Default: the one that was called."""
+    insecure_skip_verify: Boolean = False
+    """Take any certificate."""
 
 
 class PortPolicy(Model):
     """Stands for the port alone: what is not said here is at its default, not inherited."""
 
     port: PortSelector
+    """Of the service."""
     load_balancer: LoadBalancer | None = None
+    """Which instance gets the next request."""
     connection_pool: ConnectionPool | None = None
+    """Limits of connections and requests."""
     outlier_detection: OutlierDetection | None = None
+    """Without this block no instance is ever ejected."""
     tls: ClientTls | None = None
+    """TLS to the service."""
 
 
 class RetryBudget(Model):
-    percent: Annotated[float, Field(ge=0, le=100)] = 20
-    """Retries may be this part of the requests under way."""
+    unsupported: ClassVar[dict[str, str]] = {"budgetInterval": "Envoy counts what is under way, not an interval"}
+
+    percent: Percentage = 20
+    """Retries may be this part of the requests under way. Default 20."""
     min_retry_concurrency: Uint32 = 3
+    """That many retries may always be under way. Default 3."""
 
 
 class TrafficPolicy(Model):
     unsupported: ClassVar[dict[str, str]] = {
-        "tunnel": "comes with the traffic issue",
-        "proxyProtocol": "comes with the traffic issue",
+        "tunnel": "requests are not tunnelled",
+        "proxyProtocol": "no PROXY header is sent",
     }
 
     load_balancer: LoadBalancer | None = None
+    """Which instance gets the next request. Default: LEAST_REQUEST."""
     connection_pool: ConnectionPool | None = None
+    """Limits of connections and requests. Default: none but a connect timeout of 10s."""
     outlier_detection: OutlierDetection | None = None
     """Without this block no instance is ever ejected."""
     tls: ClientTls | None = None
+    """TLS to the service. Default: automatic mTLS between workloads of the mesh, else plaintext."""
     port_level_settings: list[PortPolicy] = Field(default_factory=list)
+    """What holds for single ports instead."""
     retry_budget: RetryBudget | None = None
+    """How many retries there may be, relative to requests. Replaces connectionPool.http.maxRetries."""
 
 
 class Subset(Model):
@@ -224,8 +286,10 @@ class DestinationRuleSpec(Model):
     host: str
     """A service (a short name is of this namespace), a ServiceEntry's host, or a wildcard like `*.example.com`."""
     traffic_policy: TrafficPolicy | None = None
+    """What holds for the host, whatever subset."""
     subsets: list[Subset] = Field(default_factory=list)
+    """Parts of the host's instances that routes can name."""
     export_to: list[str] = Field(default_factory=list)
-    """Namespaces whose proxies see it: `.` its own, `*` all (default), `~` none."""
+    """Namespaces whose proxies see it: `.` its own, `*` all (default)."""
     workload_selector: WorkloadSelector | None = None
     """Callers in this namespace for which the rule holds; default all."""

@@ -1,0 +1,177 @@
+"""Where a DestinationRule contradicts itself. Rules are Istio's (pkg/config/validation); each fault has the path of its field."""
+
+import re
+from collections.abc import Iterator
+
+from meshconsole.core.resources.envelope import Model
+from meshconsole.core.resources.names import export_faults, host_fault, label_faults
+
+from .schema import (
+    ClientTls,
+    ConnectionPool,
+    ConsistentHash,
+    DestinationRuleSpec,
+    LoadBalancer,
+    OutlierDetection,
+    PortPolicy,
+    Simple,
+    TlsMode,
+    TrafficPolicy,
+)
+
+Fault = tuple[str, str]
+"""(path, what was wrong and what would be right)"""
+
+_SUBSET = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_HEADER = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+_KEYS = {
+    "http_header_name": "httpHeaderName",
+    "http_cookie": "httpCookie",
+    "use_source_ip": "useSourceIp",
+    "http_query_parameter_name": "httpQueryParameterName",
+}
+
+
+def faults(spec: DestinationRuleSpec, namespace: str) -> Iterator[Fault]:
+    if fault := host_fault(spec.host):
+        yield "spec.host", fault
+    yield from export_faults(spec.export_to, namespace)
+    if spec.workload_selector:
+        for key, fault in label_faults(spec.workload_selector.match_labels, selecting=True):
+            yield f"spec.workloadSelector.matchLabels.{key}", fault
+        if set(spec.export_to) - {".", namespace}:
+            yield "spec.exportTo", "a rule with a workloadSelector is for clients of its own namespace; write '.' or leave it out"
+    if spec.traffic_policy:
+        yield from _policy(spec.traffic_policy, "spec.trafficPolicy")
+    seen: set[str] = set()
+    for n, subset in enumerate(spec.subsets):
+        path = f"spec.subsets[{n}]"
+        if not _SUBSET.fullmatch(subset.name):
+            yield f"{path}.name", f"{subset.name!r} must be letters, digits, '-', '_' or '.', 63 at most"
+        if subset.name in seen:
+            yield f"{path}.name", f"the subset {subset.name!r} stands twice; keep one"
+        seen.add(subset.name)
+        for key, fault in label_faults(subset.labels, selecting=True):
+            yield f"{path}.labels.{key}", fault
+        if subset.traffic_policy:
+            yield from _policy(subset.traffic_policy, f"{path}.trafficPolicy")
+
+
+def warnings(spec: DestinationRuleSpec) -> Iterator[Fault]:
+    if not spec.traffic_policy and not spec.subsets:
+        yield "spec", "says nothing: add trafficPolicy or subsets"
+    for n, subset in enumerate(spec.subsets):
+        if not subset.labels:
+            yield f"spec.subsets[{n}].labels", "a subset without labels is every instance"
+    for path, policy in _policies(spec):
+        if policy.outlier_detection and policy.outlier_detection.consecutive_errors:
+            yield f"{path}.outlierDetection.consecutiveErrors", "deprecated; use consecutiveGatewayErrors or consecutive5xxErrors"
+        if policy.load_balancer and policy.load_balancer.simple is Simple.LEAST_CONN:
+            yield f"{path}.loadBalancer.simple", "LEAST_CONN is deprecated; use LEAST_REQUEST"
+        if policy.load_balancer and policy.load_balancer.warmup_duration_secs:
+            yield f"{path}.loadBalancer.warmupDurationSecs", "deprecated; use warmup"
+
+
+def _policies(spec: DestinationRuleSpec) -> Iterator[tuple[str, TrafficPolicy | PortPolicy]]:
+    """Every policy of the rule, with its path."""
+    levels = [("spec.trafficPolicy", spec.traffic_policy)]
+    levels += [(f"spec.subsets[{n}].trafficPolicy", subset.traffic_policy) for n, subset in enumerate(spec.subsets)]
+    for path, policy in levels:
+        if policy:
+            yield path, policy
+            yield from ((f"{path}.portLevelSettings[{n}]", each) for n, each in enumerate(policy.port_level_settings))
+
+
+def _policy(policy: TrafficPolicy, path: str) -> Iterator[Fault]:
+    if _is_empty(policy):
+        yield path, "says nothing; add loadBalancer, connectionPool, outlierDetection, tls or portLevelSettings"
+    yield from _parts(policy, path)
+    seen: set[int] = set()
+    for n, port in enumerate(policy.port_level_settings):
+        where = f"{path}.portLevelSettings[{n}]"
+        if port.port.number in seen:
+            yield f"{where}.port", f"port {port.port.number} stands twice; keep one"
+        seen.add(port.port.number)
+        yield from _parts(port, where)
+
+
+def _is_empty(model: Model) -> bool:
+    return not any(getattr(model, name) for name in model.model_fields_set)
+
+
+def _parts(policy: TrafficPolicy | PortPolicy, path: str) -> Iterator[Fault]:
+    if policy.load_balancer:
+        yield from _balancer(policy.load_balancer, f"{path}.loadBalancer")
+    if policy.connection_pool:
+        yield from _pool(policy.connection_pool, f"{path}.connectionPool")
+    if policy.outlier_detection:
+        yield from _outliers(policy.outlier_detection, f"{path}.outlierDetection")
+    if policy.tls:
+        yield from _tls(policy.tls, f"{path}.tls")
+
+
+def _balancer(given: LoadBalancer, path: str) -> Iterator[Fault]:
+    if given.simple and given.consistent_hash:
+        yield path, "simple and consistentHash exclude one another; keep one"
+    if given.simple is Simple.PASSTHROUGH:
+        yield f"{path}.simple", "not supported yet: PASSTHROUGH needs the address that the caller meant, which a request to a proxy has not"
+    if given.consistent_hash:
+        yield from _hash(given.consistent_hash, f"{path}.consistentHash")
+    if given.warmup and given.warmup_duration_secs:
+        yield f"{path}.warmupDurationSecs", "warmup and warmupDurationSecs exclude one another; keep warmup"
+    if (given.warmup or given.warmup_duration_secs) and (given.consistent_hash or given.simple is Simple.RANDOM):
+        yield f"{path}.{'warmup' if given.warmup else 'warmupDurationSecs'}", "acts only with ROUND_ROBIN and LEAST_REQUEST"
+
+
+def _hash(given: ConsistentHash, path: str) -> Iterator[Fault]:
+    keys = [outside for name, outside in _KEYS.items() if getattr(given, name)]
+    if len(keys) != 1:
+        yield path, f"needs one of {', '.join(_KEYS.values())}" + (f", not {' and '.join(keys)}" if keys else "")
+    if given.http_header_name and not _HEADER.fullmatch(given.http_header_name):
+        yield f"{path}.httpHeaderName", f"{given.http_header_name!r} is no header name"
+    if given.http_cookie and not given.http_cookie.name:
+        yield f"{path}.httpCookie.name", "is required"
+    if given.ring_hash and given.maglev:
+        yield path, "ringHash and maglev exclude one another; keep one"
+    if given.maglev and given.maglev.table_size and not _is_prime(given.maglev.table_size):
+        yield f"{path}.maglev.tableSize", f"{given.maglev.table_size} is no prime number"
+
+
+def _pool(given: ConnectionPool, path: str) -> Iterator[Fault]:
+    if given.tcp is None and given.http is None:
+        yield path, "says nothing; add tcp or http"
+    for name, part in (("tcp", given.tcp), ("http", given.http)):
+        if part is not None and not part.model_fields_set:
+            yield f"{path}.{name}", "says nothing; leave it out"
+    http = given.http
+    if http and http.use_client_protocol and http.h2_upgrade_policy == "UPGRADE":
+        yield f"{path}.http.useClientProtocol", "useClientProtocol and h2UpgradePolicy: UPGRADE exclude one another; keep one"
+
+
+def _outliers(given: OutlierDetection, path: str) -> Iterator[Fault]:
+    if given.consecutive_local_origin_failures and not given.split_external_local_origin_errors:
+        yield f"{path}.consecutiveLocalOriginFailures", "acts only with splitExternalLocalOriginErrors: true"
+
+
+def _tls(given: ClientTls, path: str) -> Iterator[Fault]:
+    files = [name for name in ("clientCertificate", "privateKey", "caCertificates", "caCrl") if getattr(given, _FILES[name])]
+    if given.mode is TlsMode.MUTUAL:
+        for name in ("clientCertificate", "privateKey"):
+            if name not in files:
+                yield f"{path}.{name}", "is required for mode MUTUAL"
+    elif given.mode is TlsMode.ISTIO_MUTUAL and files:
+        yield f"{path}.{files[0]}", "mode ISTIO_MUTUAL uses the mesh's own certificates; remove the files, or use MUTUAL"
+    elif given.mode is TlsMode.SIMPLE and {"clientCertificate", "privateKey"} & set(files):
+        yield f"{path}.clientCertificate", "mode SIMPLE has no client certificate; remove it, or use MUTUAL"
+    if given.ca_certificates and given.insecure_skip_verify:
+        yield f"{path}.insecureSkipVerify", "caCertificates and insecureSkipVerify exclude one another; keep one"
+    for n, name in enumerate(given.subject_alt_names):
+        if not name:
+            yield f"{path}.subjectAltNames[{n}]", "must not be empty"
+
+
+_FILES = {"clientCertificate": "client_certificate", "privateKey": "private_key", "caCertificates": "ca_certificates", "caCrl": "ca_crl"}
+
+
+def _is_prime(number: int) -> bool:
+    return number > 1 and all(number % d for d in range(2, int(number**0.5) + 1))
