@@ -16,7 +16,7 @@ from grpclib.encoding.base import CodecBase
 from grpclib.exceptions import StreamTerminatedError
 from grpclib.server import Server
 
-from .delta import Asked, Event, StreamClosed, StreamOpened
+from .delta_words import Asked, Event, StreamClosed, StreamOpened
 from .wire import DeltaRequest, DeltaResponse, read_request, write_response
 
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"

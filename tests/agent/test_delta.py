@@ -3,12 +3,12 @@
 import pytest
 
 from proxyagent.cache import Cache
-from proxyagent.delta import (
+from proxyagent.delta import Delta
+from proxyagent.delta_words import (
     Asked,
     Complain,
     ConsoleCame,
     ConsoleWent,
-    Delta,
     Elapsed,
     Keep,
     KeepClusters,
