@@ -1,0 +1,185 @@
+"""RequestAuthentication: which tokens (JWT) are believed. A request without one passes; AuthorizationPolicy says whether it may."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field
+
+from meshconsole.core.envoy.draft import Draft, GatewayDraft, HttpFilter, InboundDraft, Json
+from meshconsole.core.mesh.model import Workload
+from meshconsole.core.mesh.selection import selects
+from meshconsole.core.resources.common import Boolean, WorkloadSelector
+from meshconsole.core.resources.envelope import Model
+from meshconsole.core.resources.messages import Message
+from meshconsole.core.resources.selectors import problems
+
+from .base import Phase, Policy, View
+
+FILTER = "envoy.filters.http.jwt_authn"
+CONFIG = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
+PAYLOAD = "payload"
+"""Where AuthorizationPolicy finds the claims, in the filter's metadata."""
+_SPACED = ("scope", "permission")
+_HEADER = re.compile(r"[-_A-Za-z0-9]+")
+Word = Annotated[str, Field(min_length=1)]
+
+
+class JwtHeader(Model):
+    name: Word
+    """The header that bears the token."""
+    prefix: str = ""
+    """What stands before the token, with its space: `"Bearer "`."""
+
+
+class ClaimToHeader(Model):
+    header: Word
+    """The header that the application gets; what a client sent under that name is dropped."""
+    claim: Word
+    """The claim whose value it is: text, number or boolean; `a.b` is a claim in a claim."""
+
+
+class JwtRule(Model):
+    unsupported: ClassVar[dict[str, str]] = {
+        "jwksUri": "put the keys themselves into jwks",
+        "jwks_uri": "put the keys themselves into jwks",
+        "timeout": "it goes with jwksUri",
+        "presence": "use an AuthorizationPolicy with requestPrincipals",
+    }
+
+    issuer: Word
+    """The token's `iss`, exactly."""
+    audiences: list[Word] = Field(default_factory=list)
+    """The token's `aud` must name one of these. Empty: any."""
+    jwks: str = ""
+    """The issuer's public keys: a JSON Web Key Set."""
+    from_headers: list[JwtHeader] = Field(default_factory=list)
+    """Where the token is looked for. Default, when no place is named: `Authorization: Bearer …` and the query parameter `access_token`."""
+    from_params: list[Word] = Field(default_factory=list)
+    """Query parameters that bear the token."""
+    from_cookies: list[Word] = Field(default_factory=list)
+    """Cookies that bear the token."""
+    output_payload_to_header: str = ""
+    """A header in which the application gets the token's payload, in base64url."""
+    output_claim_to_headers: list[ClaimToHeader] = Field(default_factory=list)
+    """Claims that the application gets as headers."""
+    forward_original_token: Boolean = False
+    """Leave the token in the request for the application. Default: false, it is removed."""
+    space_delimited_claims: list[Word] = Field(default_factory=list, max_length=64)
+    """Claims whose text is a list parted by spaces, besides `scope` and `permission`."""
+
+
+class RequestAuthenticationSpec(Model):
+    unsupported: ClassVar[dict[str, str]] = {
+        "targetRef": "Kubernetes' Gateway API; use selector",
+        "targetRefs": "Kubernetes' Gateway API; use selector",
+    }
+
+    selector: WorkloadSelector | None = None
+    """The workloads that this is for. Without it: the whole namespace, or the whole mesh when in the root namespace."""
+    jwt_rules: list[JwtRule] = Field(default_factory=list, max_length=4096)
+    """Issuers that are believed, together with those of every other RequestAuthentication for the workload. A token that none of them
+    vouches for is refused with 401."""
+
+
+class RequestAuthentication(Policy):
+    group: ClassVar[str] = "security.istio.io"
+    versions: ClassVar[tuple[str, ...]] = ("v1", "v1beta1")
+    plural: ClassVar[str] = "requestauthentications"
+    short_names: ClassVar[tuple[str, ...]] = ("ra",)
+    phase: ClassVar[Phase | None] = Phase.AUTHN
+
+    spec: RequestAuthenticationSpec = Field(default_factory=RequestAuthenticationSpec)
+    """Which tokens are believed."""
+
+    def check(self) -> Iterator[Message]:
+        labels = self.spec.selector.match_labels if self.spec.selector else {}
+        yield from (self.error(path, text) for path, text in problems(labels, "spec.selector.matchLabels"))
+        for i, rule in enumerate(self.spec.jwt_rules):
+            path = f"spec.jwtRules[{i}]"
+            if not rule.jwks:
+                yield self.error(f"{path}.jwks", "not supported yet: keys that the issuer is asked for; put them into jwks")
+            elif fault := _key_fault(rule.jwks):
+                yield self.error(f"{path}.jwks", fault)
+            for j, claim in enumerate(rule.output_claim_to_headers):
+                if not _HEADER.fullmatch(claim.header):
+                    yield self.error(f"{path}.outputClaimToHeaders[{j}].header", f"{claim.header!r} must be letters, digits, `-` and `_`")
+            if rule.output_payload_to_header and not _HEADER.fullmatch(rule.output_payload_to_header):
+                yield self.error(f"{path}.outputPayloadToHeader", f"{rule.output_payload_to_header!r} must be letters, digits, `-` and `_`")
+
+    @classmethod
+    def apply(cls, policies: Iterable[Self], draft: Draft, view: View) -> None:
+        if not isinstance(draft, InboundDraft | GatewayDraft):
+            return
+        workload = draft.workload
+        assert isinstance(workload, Workload)
+        chosen = [policy for policy in policies if policy._is_for(workload, view.mesh.root_namespace) and policy.spec.jwt_rules]
+        if chosen:
+            rules = sorted((rule for policy in chosen for rule in policy.spec.jwt_rules), key=lambda rule: rule.issuer)
+            draft.http_filters.setdefault(HttpFilter.JWT_AUTHN, []).append({"name": FILTER, "typed_config": config(rules)})
+            draft.origins += [policy.origin() for policy in chosen]
+
+    def _is_for(self, workload: Workload, root_namespace: str) -> bool:
+        if self.metadata.namespace not in (root_namespace, workload.namespace):
+            return False
+        return self.spec.selector is None or selects(self.spec.selector.match_labels, workload.labels)
+
+
+def _key_fault(text: str) -> str:
+    """What is wrong with a key set; '' where nothing is."""
+    try:
+        keys = json.loads(text)["keys"]
+    except (ValueError, TypeError, KeyError):
+        return 'must be a JSON Web Key Set: {"keys": [...]}'
+    if not isinstance(keys, list) or not keys:
+        return "has no keys"
+    for i, key in enumerate(keys):
+        if not isinstance(key, dict) or key.get("kty") not in ("RSA", "EC", "OKP"):
+            return f"key {i} must be a public key of type (kty) RSA, EC or OKP"
+        if "d" in key:
+            return f"key {i} is a private key: leave out `d`, and consider it known"
+    return ""
+
+
+def config(rules: list[JwtRule]) -> Json:
+    """JwtAuthentication (Istio: convertToEnvoyJwtConfig): a token that is there must be valid; that there is one is not asked."""
+    names = [f"origins-{i}" for i in range(len(rules))]
+    valid_or_missing: list[Json] = [{"requires_any": {"requirements": [{"provider_name": name}, {"allow_missing": {}}]}} for name in names]
+    if len(rules) == 1:
+        required = valid_or_missing[0]
+    else:
+        # Issuers that share a place for their tokens: one that vouches is enough; else each must find nothing, or something valid.
+        either: list[Json] = [{"provider_name": name} for name in names]
+        required = {"requires_any": {"requirements": [*either, {"requires_all": {"requirements": valid_or_missing}}]}}
+    return {
+        "@type": CONFIG,
+        "providers": {name: _provider(rule) for name, rule in zip(names, rules, strict=True)},
+        "rules": [{"match": {"prefix": "/"}, "requires": required}],
+        "bypass_cors_preflight": True,
+    }
+
+
+def _provider(rule: JwtRule) -> Json:
+    provider: Json = {
+        "issuer": rule.issuer,
+        "local_jwks": {"inline_string": rule.jwks},
+        "forward": rule.forward_original_token,
+        "payload_in_metadata": PAYLOAD,
+        "normalize_payload_in_metadata": {"space_delimited_claims": list(dict.fromkeys((*_SPACED, *rule.space_delimited_claims)))},
+    }
+    if rule.audiences:
+        provider["audiences"] = list(rule.audiences)
+    if rule.from_headers:
+        provider["from_headers"] = [
+            {"name": each.name, **({"value_prefix": each.prefix} if each.prefix else {})} for each in rule.from_headers
+        ]
+    if rule.from_params:
+        provider["from_params"] = list(rule.from_params)
+    if rule.from_cookies:
+        provider["from_cookies"] = list(rule.from_cookies)
+    if rule.output_payload_to_header:
+        provider["forward_payload_header"] = rule.output_payload_to_header
+    if rule.output_claim_to_headers:
+        provider["claim_to_headers"] = [{"header_name": each.header, "claim_name": each.claim} for each in rule.output_claim_to_headers]
+    return provider
