@@ -48,4 +48,10 @@ class Application:
 
     @property
     def returning(self) -> bool:
+        """Envoy refused it, and is being led back."""
         return bool(self.errors)
+
+    @property
+    def type(self) -> XdsType:
+        """What is being sent now; for an error that Envoy had no words for."""
+        return self.step[0].type if self.step else next(iter(self.push.resources), "cds")
