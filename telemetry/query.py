@@ -15,13 +15,33 @@ from .golden import Direction, Golden, Subject
 from .labels import STANDARD
 from .rollup import step_for
 from .stores import embedded
+from .summary import Summary, summary
 
-__all__ = ["METRICS", "Edge", "Golden", "Line", "Peer", "Response", "edges", "failure", "golden", "goldens", "series"]
+__all__ = [
+    "METRICS",
+    "Edge",
+    "Golden",
+    "Line",
+    "Peer",
+    "Response",
+    "Summary",
+    "edges",
+    "failure",
+    "golden",
+    "goldens",
+    "series",
+    "summaries",
+]
 
 
 def edges(start: float, end: float, namespaces: Collection[str] | None = None, *, now: float | None = None) -> list[Edge]:
     """All edges with traffic in [start, end) that touch one of `namespaces` (None: any), sorted."""
     return embedded.edges(start, end, namespaces, time.time() if now is None else now)
+
+
+def summaries(start: float, end: float, namespaces: Collection[str] | None = None, *, now: float | None = None) -> list[Summary]:
+    """The same edges as other programs read them: names spelled out, shares and percentiles worked out."""
+    return [summary(e) for e in edges(start, end, namespaces, now=now)]
 
 
 def golden(

@@ -66,6 +66,16 @@ class TestEdges:
 
 
 @pytest.mark.django_db
+def test_a_summary_spells_an_edge_out():
+    store(requests("a-v1", "b-v1", 90, 7.0), requests("a-v1", "b-v1", 10, 40.0, code="503", response_flags="UF"))
+    (found,) = query.summaries(NOW - 60, NOW, now=NOW)
+    assert (found.source.workload, found.destination.app, found.service_name) == ("a-v1", "b", "b")
+    assert (found.requests, found.error_share, found.codes, found.flags) == (100, 0.1, {"200": 90, "503": 10}, {"UF": 10})
+    assert found.p50 == query.edges(NOW - 60, NOW, now=NOW)[0].p50
+    assert found.mean == 10.3
+
+
+@pytest.mark.django_db
 class TestGolden:
     def test_of_one_service(self):
         store(requests("a-v1", "b-v1", 90), requests("a-v1", "b-v2", 10, code="500"), requests("a-v1", "c-v1", 5))
