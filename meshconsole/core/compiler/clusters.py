@@ -90,7 +90,7 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
     elif draft.mtls_forced or draft.auto_mtls:
         accounts = {spiffe_id(mesh.trust_domain, e.namespace, e.service_account) for e in service.endpoints if e.service_account}
         identities = accounts | set(service.subject_alt_names)
-        alpn = _alpn(port.protocol)
+        alpn = _alpn(port.protocol, draft.http_options)
         if draft.mtls_forced:
             body = render.with_mesh_tls(body, identities, sni=draft.sni, alpn=alpn)
         elif any(e.mtls for e in service.endpoints):
@@ -98,12 +98,16 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
     return (blob(XdsType.CDS, draft.name, body, origins), *assignment)
 
 
-def _alpn(protocol: Protocol) -> list[str]:
-    if protocol.is_http2:
+def _alpn(protocol: Protocol, options: Json) -> list[str]:
+    """What a mesh client offers. The server's codec believes it, so it must be the protocol that is spoken; where that is the caller's
+    own (`use_downstream_protocol_config`) nothing is offered, and the server looks at the first bytes."""
+    if "use_downstream_protocol_config" in options:
+        return []
+    if "auto_config" in options:
+        return ["h2", "http/1.1"]
+    if "http2_protocol_options" in options.get("explicit_http_config", {}) or protocol.is_http2:
         return ["h2"]
-    if protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP):
-        return [tls.ALPN]
-    return ["http/1.1"]
+    return [tls.ALPN] if protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP) else ["http/1.1"]
 
 
 def _targets(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> list[render.Target]:

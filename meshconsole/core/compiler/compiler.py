@@ -69,6 +69,9 @@ class Compiler:
 
     def _under(self, snapshot: Snapshot) -> Run:
         if self._run is None or self._run.snapshot is not snapshot:
+            if self._run is not None and self._run.snapshot.mesh != snapshot.mesh:
+                # What holds for the whole mesh is read everywhere and traced nowhere.
+                self.memo, self._shared, self._last = Memo(self._compute), {}, {}
             self._run = Run(self.memo, snapshot)
             self.memo.next_turn(self._living)
             oldest = self.memo.turn - _KEPT_TURNS

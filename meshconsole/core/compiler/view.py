@@ -85,5 +85,5 @@ class UnitView:
 
 def exported(policies: Sequence[Policy], viewer: str) -> Sequence[Policy]:
     """Those that are visible in namespace `viewer` (`exportTo`)."""
-    hidden = [p for p in policies if not visible(getattr(p.spec, "export_to", None) or (), p.metadata.namespace, viewer)]
-    return [p for p in policies if p not in hidden] if hidden else policies
+    seen = [p for p in policies if visible(getattr(p.spec, "export_to", None) or (), p.metadata.namespace, viewer)]
+    return seen if len(seen) < len(policies) else policies

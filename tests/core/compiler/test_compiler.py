@@ -231,6 +231,29 @@ def test_remembering_never_changes_the_answer():
                 assert remembered.aliases == anew.aliases
 
 
+def test_a_change_of_the_mesh_configuration_changes_everything():
+    compiler, demand = Compiler(KINDS), Demand(frozenset({"reviews"}))
+    name = (XdsType.CDS, "outbound|9080||reviews.default.svc.cluster.local")
+    first = snapshot()
+    assert b"spiffe://cluster.local/" in compiler.compile(first, bookinfo()[0], demand).blobs[name].body
+    second = Snapshot.following(first, MeshConfig(trust_domain="other.example"), [], list(first.workloads), 2)
+    assert b"spiffe://other.example/" in compiler.compile(second, bookinfo()[0], demand).blobs[name].body
+
+
+def test_a_memo_that_grows_forgets_what_nobody_holds():
+    compiler, demand, workloads = Compiler(KINDS), Demand(frozenset({"reviews"})), bookinfo()
+    latest = Snapshot(MeshConfig(), [], workloads, 1)
+    compiler.memo._limit = 20
+    for turn in range(100):
+        policy = Answering.make("p", {"host": "reviews.default.svc.cluster.local", "status": 400 + turn % 90})
+        latest = Snapshot.following(latest, MeshConfig(), [policy], workloads, turn)
+        compiler.compile(latest, workloads[0], Demand(frozenset({"reviews", f"host-{turn}.example"})))
+        compiler.compile(latest, workloads[1], demand)
+        compiler.memo._limit = 20
+    assert sum(map(len, compiler.memo.units.values())) < 150
+    assert len(compiler.memo.blobs) < 150
+
+
 def test_ports_that_a_workload_does_not_serve_are_not_its_endpoints():
     workloads = [
         workload("a-v1", "shop", ports=(WorkloadPort(80, "http", Protocol.HTTP),)),
