@@ -28,8 +28,8 @@ def _selecting(scene: Scene, namespace: str, sidecars: list[Any]) -> Iterator[Me
         workloads = scene.selected(sidecar.labels, namespace)
         if not workloads:
             yield not_found(sidecar, "spec.workloadSelector.labels", "selector", written(sidecar.labels))
-        for workload in workloads:
-            of_workload.setdefault(workload.name, []).append(sidecar)
+        for each in workloads:
+            of_workload.setdefault(each.name, []).append(sidecar)
     told: set[tuple[str, tuple[str, ...]]] = set()
     for workload, selecting in sorted(of_workload.items()):
         names = tuple(sorted(sidecar.metadata.name for sidecar in selecting))

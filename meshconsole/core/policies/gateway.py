@@ -268,7 +268,7 @@ def _tls_problems(tls: ServerTls) -> Iterator[tuple[str, str]]:
 def _pairs(tls: ServerTls) -> list[tuple[str, TlsCertificate]]:
     if tls.tls_certificates:
         return [(f"tlsCertificates[{i}].", pair) for i, pair in enumerate(tls.tls_certificates)]
-    return [("", TlsCertificate(serverCertificate=tls.server_certificate, privateKey=tls.private_key))]
+    return [("", TlsCertificate.model_validate({"serverCertificate": tls.server_certificate, "privateKey": tls.private_key}))]
 
 
 def _authorities(tls: ServerTls) -> str:
