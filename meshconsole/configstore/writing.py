@@ -28,8 +28,9 @@ from .body import unified, unstorable
 from .models import Change, Head, Resource, Revision, rfc3339
 from .refusals import Conflict, Forbidden, because
 
-LATER = frozenset({"IST0101"})
-"""Findings that are warnings here: what a policy refers to may be registered a moment later, and files are applied in any order."""
+LATER = frozenset({"IST0101", "IST0145", "IST0173"})
+"""Findings that are warnings here: what a policy refers to may be registered a moment later, files are applied in any order (IST0101); a
+subset's workloads may start after its rule (IST0173); and Gateways that share a port and a host are merged, as in Istio (IST0145)."""
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,7 @@ def _text(named: str, tls: Any, host: str) -> str:
 
 
 def _unverified(rule: Any, tls: Any) -> bool:
-    if (
-        tls is None
-        or tls.mode not in ("SIMPLE", "MUTUAL")
-        or getattr(tls, "ca_certificates", "")
-        or getattr(tls, "insecure_skip_verify", False)
-    ):
+    if tls is None or tls.mode not in ("SIMPLE", "MUTUAL") or tls.ca_certificates or tls.insecure_skip_verify:
         return False
     # A named credential is for gateways, or for the workloads that a selector names.
     return not (getattr(tls, "credential_name", "") and getattr(rule.spec, "workload_selector", None))
