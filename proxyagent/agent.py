@@ -186,7 +186,7 @@ class Agent:
         options = self.options
         sockets = Sockets(str(self.run_dir / "xds.sock"), str(self.run_dir / "admin.sock"))
         command, digest = launch.prepare(options, self._envoy, sockets)
-        return Supervisor(command, digest, options.state_dir, options.state_dir / "envoy.log", self._lives)
+        return Supervisor(command, digest, options.state_dir, hindrance=lambda: launch.taken(options.workload), changed=self._lives)
 
     def _lives(self, life: Life) -> None:
         self._life = life

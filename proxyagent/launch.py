@@ -1,16 +1,20 @@
 """Which Envoy is started, with which command line and bootstrap, and where the two meet."""
 
+import errno
 import hashlib
 import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import tempfile
 
 from . import disk
 from .bootstrap import Sockets, bootstrap
+from .interception.explicit import inbound
 from .options import Options, Wrong
+from .protocol import Workload
 
 SOCKET_PATH_LIMIT = 100
 """A Unix socket's path may have 107 bytes."""
@@ -43,6 +47,26 @@ def prepare(options: Options, envoy: str, sockets: Sockets) -> tuple[tuple[str, 
         *("--log-level", options.envoy_log_level),
     )
     return command, hashlib.sha256(config).hexdigest()
+
+
+def taken(workload: Workload) -> str:
+    """Which of the workload's listeners somebody else holds, or ''.
+
+    Envoy binds with SO_REUSEPORT: beside another Envoy that was left over (its state directory deleted, say) it would
+    start without a word, and the kernel would deal requests to both.
+    """
+    wanted = {(i.address, i.port) for i in inbound(workload)}
+    if workload.kind == "sidecar":
+        wanted.add((workload.outbound_address, workload.outbound_port))
+    for address, port in sorted(wanted):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as e:
+                if e.errno == errno.EADDRINUSE:
+                    return f"{address}:{port} is taken by another process"
+    return ""
 
 
 def packaged_envoy() -> str:

@@ -79,12 +79,20 @@ def exit_reason(status: int) -> str:
 
 class Supervisor:
     def __init__(
-        self, command: tuple[str, ...], bootstrap: str, directory: pathlib.Path, log: pathlib.Path, changed: Callable[[Life], None]
+        self,
+        command: tuple[str, ...],
+        bootstrap: str,
+        directory: pathlib.Path,
+        *,
+        hindrance: Callable[[], str],
+        changed: Callable[[Life], None],
     ) -> None:
+        """`hindrance` says why Envoy should not be started now, or ''."""
         self._command = command
         self._bootstrap = bootstrap
         self._file = directory / "envoy"
-        self._log = log
+        self._log = directory / "envoy.log"
+        self._hindrance = hindrance
         self._changed = changed
         self._process: subprocess.Popen[bytes] | None = None
         self._trace: Trace | None = None
@@ -128,10 +136,13 @@ class Supervisor:
                 crashes = 1 if adopted or time.monotonic() - born > STEADY_SECONDS else crashes + 1
                 self._process, self._trace, adopted = None, None, False
                 self._changed(Life(False, self.restarts, self._last_words(reason)))
+                self.restarts += 1
             await asyncio.sleep(backoff(crashes))
-            self.restarts += 1
 
     def _spawn(self) -> bool:
+        if reason := self._hindrance():
+            self._changed(Life(False, self.restarts, f"Envoy is not started: {reason}"))
+            return False
         try:
             if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
                 os.replace(self._log, self._log.with_suffix(".old"))

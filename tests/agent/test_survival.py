@@ -136,3 +136,14 @@ async def test_a_disk_that_takes_no_more_does_not_stop_changes(console, agent):
     assert not (await console.push(vhds=[config.virtual_host("reviews:9080", "reviews", header="two")])).errors
     assert await agent.get() == (200, "two")
     assert "the configuration is not on disk" in agent.log.read_text()
+
+
+async def test_an_envoy_left_over_on_the_same_port_is_noticed_and_waited_for(console, agent, agents, origin, tmp_path):
+    agent.kill()
+    left_over = agent.envoy
+    second = agents(console, state=tmp_path / "another", port=agent.outbound)
+    told = await console.until(protocol.EnvoyState, lambda f: "is taken by another process" in f.reason)
+    assert str(agent.outbound) in told.reason and not told.running
+    assert second.envoy is None
+    os.kill(left_over, signal.SIGKILL)
+    await second.envoy_runs()
