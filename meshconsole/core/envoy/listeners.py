@@ -68,12 +68,13 @@ def http_manager(
         config["route_config"] = route_config
     else:
         config["rds"] = {"route_config_name": rds, "config_source": {**ads(), "initial_fetch_timeout": "0s"}}
-    return {"name": "envoy.filters.network.http_connection_manager", "typed_config": config}
+    # Once: the chains for mutual TLS and for plaintext have the same one.
+    return {"name": "envoy.filters.network.http_connection_manager", "typed_config": Once(config)}
 
 
 def tcp_proxy(stat_prefix: str, cluster: str, access_log: Sequence[Json], **options: object) -> Json:
     config = {"@type": TCP_PROXY, "stat_prefix": stat_prefix, "cluster": cluster, "access_log": list(access_log), **options}
-    return {"name": "envoy.filters.network.tcp_proxy", "typed_config": config}
+    return {"name": "envoy.filters.network.tcp_proxy", "typed_config": Once(config)}
 
 
 def chain(
