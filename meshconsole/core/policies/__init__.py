@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from meshconsole import plugins
 from meshconsole.core.resources import reading
+from meshconsole.core.resources.catalogue import DUPLICATE, EMPTY
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 from meshconsole.core.resources.names import label_faults, name_fault, namespace_fault
 from meshconsole.core.resources.yaml import MAX_BYTES, Lines, load_documents
@@ -66,7 +67,7 @@ def parse(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> "tuple[list[Polic
                 policies.append(policy)
     found += _twice(policies)
     if not policies and not found:
-        found.append(Message(Level.ERROR, "MSH0004", "nothing to read: no document with apiVersion and kind"))
+        found.append(Message(Level.ERROR, EMPTY, "nothing to read: no document with apiVersion and kind"))
     if any(m.level is Level.ERROR for m in found):
         raise Invalid(found)
     return policies, found
@@ -168,5 +169,5 @@ def _twice(policies: "list[Policy]") -> Iterator[Message]:
     seen: set[Key] = set()
     for policy in policies:
         if policy.key in seen:
-            yield Message(Level.ERROR, "MSH0005", "stands twice in what was sent; keep one", key=policy.key)
+            yield Message(Level.ERROR, DUPLICATE, "stands twice in what was sent; keep one", key=policy.key)
         seen.add(policy.key)

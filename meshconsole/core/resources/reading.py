@@ -8,12 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from .catalogue import SCHEMA_ERROR as SCHEMA
+from .catalogue import UNKNOWN_FIELD, UNSUPPORTED
 from .envelope import Model
 from .messages import Level, Message
-
-SCHEMA = "IST0106"
-UNKNOWN = "MSH0002"
-UNSUPPORTED = "MSH0003"
 
 _TYPES = {
     "string_type": "a string", "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
@@ -35,6 +33,9 @@ def messages(fault: ValidationError, schema: type[BaseModel], data: dict[str, An
                 yield Message(Level.ERROR, SCHEMA, "is required", path=path)
             case "enum" | "literal_error":
                 yield Message(Level.ERROR, SCHEMA, f"{value!r} is not one of {error['ctx']['expected']}", path=path)
+            case "string_type" if isinstance(value, bool | int | float):
+                text = str(value).lower() if isinstance(value, bool) else str(value)
+                yield Message(Level.ERROR, SCHEMA, f'must be a string, not {_shown(value)}; put quotes around it: "{text}"', path=path)
             case _ if kind in _TYPES:
                 yield Message(Level.ERROR, SCHEMA, f"must be {_TYPES[kind]}, not {_shown(value)}", path=path)
             case "value_error":
@@ -62,7 +63,7 @@ def _extra(schema: type[BaseModel], location: tuple[int | str, ...], path: str) 
     known = [f.alias or name for name, f in owner.model_fields.items()] if owner else []
     near = difflib.get_close_matches(field, known, 1, 0.6)
     hint = f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(sorted(known))}" if known else ""
-    return Message(Level.ERROR, UNKNOWN, f"unknown field {field!r}{hint}", path=path)
+    return Message(Level.ERROR, UNKNOWN_FIELD, f"unknown field {field!r}{hint}", path=path)
 
 
 def _model_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> type[Model] | None:

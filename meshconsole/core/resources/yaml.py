@@ -6,13 +6,13 @@ from typing import Any
 
 import yaml
 
+from .catalogue import SYNTAX
 from .messages import Invalid, Level, Message
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_NODES = 200_000
 """Values in one text, each alias counted as large as what it repeats: a bomb ends here."""
 MAX_DEPTH = 64
-SYNTAX = "MSH0001"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # YAML 1.2's core schema: `on`, `12:30` and `2026-01-01` stay the strings that they look like.

@@ -7,6 +7,7 @@ from meshconsole.core.envoy.draft import ClusterDraft, Draft
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import MeshConfig, Port, Service
 from meshconsole.core.mesh.selection import selects
+from meshconsole.core.resources.catalogue import DEPRECATED
 from meshconsole.core.resources.messages import Message
 
 from ..base import Phase, Policy, View
@@ -29,6 +30,7 @@ class DestinationRule(Policy):
     def check(self) -> Iterator[Message]:
         yield from (self.error(path, text) for path, text in checks.faults(self.spec, self.metadata.namespace))
         yield from (self.warning(path, text) for path, text in checks.warnings(self.spec))
+        yield from (self.warning(path, text, DEPRECATED) for path, text in checks.deprecations(self.spec))
 
     def concerns(self, mesh: MeshConfig) -> tuple[str, ...]:
         return (hosts.fqdn(self.spec.host, self.metadata.namespace, mesh.domain),)

@@ -64,12 +64,21 @@ def warnings(spec: DestinationRuleSpec) -> Iterator[Fault]:
         if not subset.labels:
             yield f"spec.subsets[{n}].labels", "a subset without labels is every instance"
     for path, policy in _policies(spec):
+        if policy.tls and policy.tls.mode is TlsMode.SIMPLE and policy.tls.client_certificate:
+            yield f"{path}.tls.clientCertificate", "has no effect with mode SIMPLE; for a client certificate use MUTUAL"
+
+
+def deprecations(spec: DestinationRuleSpec) -> Iterator[Fault]:
+    for path, policy in _policies(spec):
+        balancer = policy.load_balancer
         if policy.outlier_detection and policy.outlier_detection.consecutive_errors:
             yield f"{path}.outlierDetection.consecutiveErrors", "deprecated; use consecutiveGatewayErrors or consecutive5xxErrors"
-        if policy.load_balancer and policy.load_balancer.simple is Simple.LEAST_CONN:
+        if balancer and balancer.simple is Simple.LEAST_CONN:
             yield f"{path}.loadBalancer.simple", "LEAST_CONN is deprecated; use LEAST_REQUEST"
-        if policy.load_balancer and policy.load_balancer.warmup_duration_secs:
+        if balancer and balancer.warmup_duration_secs:
             yield f"{path}.loadBalancer.warmupDurationSecs", "deprecated; use warmup"
+        if balancer and balancer.consistent_hash and balancer.consistent_hash.minimum_ring_size:
+            yield f"{path}.loadBalancer.consistentHash.minimumRingSize", "deprecated; use ringHash"
 
 
 def _policies(spec: DestinationRuleSpec) -> Iterator[tuple[str, TrafficPolicy | PortPolicy]]:
@@ -161,8 +170,6 @@ def _tls(given: ClientTls, path: str) -> Iterator[Fault]:
                 yield f"{path}.{name}", "is required for mode MUTUAL"
     elif given.mode is TlsMode.ISTIO_MUTUAL and files:
         yield f"{path}.{files[0]}", "mode ISTIO_MUTUAL uses the mesh's own certificates; remove the files, or use MUTUAL"
-    elif given.mode is TlsMode.SIMPLE and {"clientCertificate", "privateKey"} & set(files):
-        yield f"{path}.clientCertificate", "mode SIMPLE has no client certificate; remove it, or use MUTUAL"
     if given.ca_certificates and given.insecure_skip_verify:
         yield f"{path}.insecureSkipVerify", "caCertificates and insecureSkipVerify exclude one another; keep one"
     for n, name in enumerate(given.subject_alt_names):

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 from meshconsole.core.envoy.draft import Draft, HostDraft, Route
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import MeshConfig
+from meshconsole.core.resources.catalogue import DEPRECATED
 from meshconsole.core.resources.messages import Message
 
 from ..base import Phase, Policy, View
@@ -29,6 +30,7 @@ class VirtualService(Policy):
     def check(self) -> Iterator[Message]:
         yield from (self.error(path, text) for path, text in checks.faults(self.spec, self.metadata.namespace))
         yield from (self.warning(path, text) for path, text in checks.warnings(self.spec))
+        yield from (self.warning(path, text, DEPRECATED) for path, text in checks.deprecations(self.spec))
 
     def concerns(self, mesh: MeshConfig) -> tuple[str, ...]:
         """Short names are of its own namespace; under a gateway they are meant as they stand."""

@@ -12,7 +12,7 @@ from .schema import Cors, Fault, Preflights
 def fault(said: Fault) -> Json:
     """extensions.filters.http.fault.v3.HTTPFault. Without a percentage nothing happens (Istio's API says so for abort, and so it is for delay)."""
     made: Json = {"@type": f"{ENVOY}extensions.filters.http.fault.v3.HTTPFault"}
-    if said.delay:
+    if said.delay and said.delay.fixed_delay:
         percentage = said.delay.percentage
         share: Json = percentage.fraction if percentage is not None else {"numerator": said.delay.percent, "denominator": "HUNDRED"}
         made["delay"] = {"fixed_delay": proto_duration(said.delay.fixed_delay), "percentage": share}

@@ -166,7 +166,7 @@ class Retries(Model):
 class Delay(Model):
     unsupported: ClassVar[dict[str, str]] = {"exponentialDelay": "Istio does not act on it either; use fixedDelay"}
 
-    fixed_delay: PositiveDuration
+    fixed_delay: PositiveDuration | None = None
     """How long, before the request is forwarded."""
     percentage: Percent | None = None
     """Of the requests. Unset: none is delayed, unless the old `percent` says otherwise."""
