@@ -6,6 +6,7 @@ One process works a graph out once and shares it among all who ask for the same 
 
 import contextlib
 import gc
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -30,6 +31,9 @@ from .graph import KINDS, Graph, GraphKind, Instance
 
 SHARED = 2.0
 """Seconds for which a graph is everybody's; for as long again the old one is given out while the new one is made."""
+SWITCH = 0.0005
+"""Seconds of computing before another thread gets its turn (Python's default is 0.005), while a graph is made."""
+_SWITCH_BEFORE = sys.getswitchinterval()
 SHORTEST, LONGEST = 60, 30 * 86400
 
 _background = ThreadPoolExecutor(1, thread_name_prefix="topology")
@@ -120,11 +124,15 @@ _making = 0
 
 @contextlib.contextmanager
 def _unswept() -> Iterator[None]:
-    """Without the cyclic garbage collector: a large graph is a hundred thousand small values and no cycle, and half of its time went into sweeps."""
+    """
+    Without the cyclic garbage collector: a large graph is a hundred thousand small values and no cycle, and half of its time went into
+    sweeps. And with frequent turns for the other threads: this one computes, they only want to answer a request.
+    """
     global _making
     with _lock:
         _making += 1
         gc.disable()
+        sys.setswitchinterval(SWITCH)
     try:
         yield
     finally:
@@ -132,6 +140,7 @@ def _unswept() -> Iterator[None]:
             _making -= 1
             if not _making:
                 gc.enable()
+                sys.setswitchinterval(_SWITCH_BEFORE)
 
 
 _changes: dict[tuple[int, int], tuple[Graph, Graph, bytes]] = {}
