@@ -101,6 +101,15 @@ class LiveMesh:
         _await(self.web, lambda: _listens("127.0.0.1", self.port), 60, "the console did not start")
         eventually(lambda: httpx.get(f"{self.url}/readyz", trust_env=False).is_success, 60)
 
+    def revive(self) -> None:
+        """Start again all that died, as `meshconsole up` does."""
+
+        def all_run() -> bool:
+            self.children.restart_the_dead()
+            return all(child.running for child in self.children.list)
+
+        eventually(all_run, 30)
+
     def manage(self, *words: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "django", *words], env={**os.environ, **self.environment}, capture_output=True, text=True, cwd=ROOT
@@ -184,8 +193,13 @@ class LiveMesh:
         eventually(synced, seconds)
 
     def warm(self, client: Instance, url: str, wanted: int = 200) -> None:
-        """Until a first call succeeds: endpoints of a service that has just come up may still be on their way."""
-        eventually(lambda: client.get(url).status_code == wanted)
+        """Until calls succeed: endpoints may still be on their way, and connections made under an earlier policy serve once more."""
+
+        def in_a_row() -> bool:
+            with client.client() as session:
+                return all(session.get(url).status_code == wanted for _ in range(12))
+
+        eventually(in_a_row, 30)
 
     # --- policies -----------------------------------------------------------------------------------------------------
 
