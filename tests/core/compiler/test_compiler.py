@@ -231,6 +231,23 @@ def test_remembering_never_changes_the_answer():
                 assert remembered.aliases == anew.aliases
 
 
+@pytest.mark.parametrize("count", [50, 500])
+def test_a_change_costs_what_it_touches_and_not_what_the_mesh_holds(count: int):
+    workloads = [workload(f"s{i}-v1", address=f"10.0.{i >> 8}.{i & 255}") for i in range(count)]
+    policies = [Answering.make(f"p{i}", {"host": f"s{i}.default.svc.cluster.local", "status": 418}) for i in range(count)]
+    policies.append(Narrowing.make("all", {"hosts": [("default", "*")]}))
+    compiler, first = Compiler(KINDS), Snapshot(MeshConfig(), policies, workloads, 1)
+    before = compiler.compile(first, workloads[0])
+    assert len(names(before, XdsType.VHDS)) == count + 1
+    compiled = compiler.memo.computed
+    policies = [*policies[:7], Answering.make("p7", {"host": "s7.default.svc.cluster.local", "status": 420}), *policies[8:]]
+    after = compiler.compile(Snapshot.following(first, MeshConfig(), policies, workloads, 2), workloads[0])
+    assert [key for key in after.blobs if after.blobs[key] is not before.blobs.get(key)] == [
+        (XdsType.VHDS, "outbound/s7.default.svc.cluster.local:9080")
+    ]
+    assert compiler.memo.computed - compiled == 1
+
+
 def test_a_change_of_the_mesh_configuration_changes_everything():
     compiler, demand = Compiler(KINDS), Demand(frozenset({"reviews"}))
     name = (XdsType.CDS, "outbound|9080||reviews.default.svc.cluster.local")
