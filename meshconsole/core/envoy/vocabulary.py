@@ -26,7 +26,7 @@ def typed(name: str, type_name: str, **fields: object) -> Json:
 
 
 def socket_address(address: str, port: int) -> Json:
-    if address.startswith("/"):
+    if address.startswith(("/", "@")):
         return {"pipe": {"path": address}}
     return {"socket_address": {"address": address.strip("[]"), "port_value": port}}
 

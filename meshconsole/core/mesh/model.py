@@ -87,6 +87,8 @@ class Service:
     subject_alt_names: tuple[str, ...] = ()
     created: str = ""
     """RFC 3339; precedence among equals is by age."""
+    selector: Labels | None = None
+    """Where not None: endpoints are what bears these labels in its namespace, workloads and declared endpoints; the registry fills them in."""
 
     def port(self, number: int) -> Port | None:
         return next((p for p in self.ports if p.number == number), None)

@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from . import hosts
-from .model import MeshConfig, Service
+from .model import Endpoint, MeshConfig, Service
 from .selection import oldest_first, selects
 
 
@@ -17,12 +17,14 @@ class Rule(Protocol):
     @property
     def age(self) -> tuple[str, str, str]: ...
     def services(self, mesh: MeshConfig) -> Iterator[Service]: ...
+    def endpoints(self) -> Iterator[Endpoint]: ...
     def concerns(self, mesh: MeshConfig) -> tuple[str, ...] | None: ...
     def workload_labels(self) -> Mapping[str, str]: ...
 
 
 Rules = tuple[Rule, ...]
 ANY = "*"
+T = TypeVar("T")
 
 
 class Asked:
@@ -33,35 +35,54 @@ class Asked:
         self.by_host: set[type] = set()
 
 
+class Declared(NamedTuple):
+    """What policies add to the mesh, by the id of the policy."""
+
+    services: dict[int, tuple[Service, ...]]
+    endpoints: dict[int, tuple[Endpoint, ...]]
+
+    def changed(self, gone: Sequence[Rule], new: Sequence[Rule], mesh: MeshConfig) -> "Declared":
+        services = {id(p): found for p in new if (found := tuple(p.services(mesh)))}
+        endpoints = {id(p): offered for p in new if (offered := tuple(p.endpoints()))}
+        left = {id(p) for p in gone if id(p) in self.services or id(p) in self.endpoints}
+        if not (services or endpoints or left):
+            return self
+        return Declared(_without(self.services, left) | services, _without(self.endpoints, left) | endpoints)
+
+
+def _without(known: dict[int, T], left: set[int]) -> dict[int, T]:
+    return {key: value for key, value in known.items() if key not in left}
+
+
 class PolicyIndex:
     def __init__(
         self,
         by_place: dict[tuple[type, str | None], Rules],
         by_host: dict[tuple[type, str], Rules],
         wild: dict[type, frozenset[str]],
-        services: dict[int, tuple[Service, ...]],
+        declared: Declared,
         asked: Asked,
     ):
         self._by_place = by_place
         self._by_host = by_host
         self._wild = wild
         """Per kind, the wildcard patterns in `by_host`: what an exact host must be matched with besides itself."""
-        self.services = services
-        """id of a policy -> the services that it declares; the same dict while none changed."""
+        self.declared = declared
+        """What policies declare; the same object while none changed."""
         self.asked = asked
         self._concerning: dict[tuple[type, str], Rules] = {}
         self._concerned: dict[type, tuple[str, ...]] = {}
 
     @classmethod
     def of(cls, policies: Iterable[Rule], mesh: MeshConfig) -> "PolicyIndex":
-        empty = cls({}, {}, {}, {}, Asked())
+        empty = cls({}, {}, {}, Declared({}, {}), Asked())
         return empty.changed((), tuple(policies), mesh, set())[0]
 
     def changed(
         self, gone: Sequence[Rule], new: Sequence[Rule], mesh: MeshConfig, dirty: set[tuple[Hashable, ...]]
     ) -> tuple["PolicyIndex", bool]:
         """The next index; adds to `dirty` what may be answered otherwise. False where that cannot be said by exact questions."""
-        by_place, by_host, services = dict(self._by_place), dict(self._by_host), self.services
+        by_place, by_host = dict(self._by_place), dict(self._by_host)
         exact = True
         places: dict[tuple[type, str | None], list[tuple[bool, Rule]]] = {}
         named: dict[tuple[type, str], list[tuple[bool, Rule]]] = {}
@@ -78,16 +99,11 @@ class PolicyIndex:
         dirty.update(("policies", *place) for place in places)
         dirty.update(("concerning", *name) for name in named)
         dirty.update(("concerned", kind) for kind, _ in named)
-        declared = {id(p): tuple(p.services(mesh)) for p in new}
-        declared = {key: value for key, value in declared.items() if value}
-        if declared or any(id(p) in services for p in gone):
-            left = {id(p) for p in gone}
-            services = {key: value for key, value in services.items() if key not in left} | declared
         wild = self._wild
         if any(hosts.is_wildcard(host) for _, host in named):
             kinds = {kind for kind, _ in by_host}
             wild = {k: frozenset(h for kind, h in by_host if kind is k and hosts.is_wildcard(h)) for k in kinds}
-        return PolicyIndex(by_place, by_host, wild, services, self.asked), exact
+        return PolicyIndex(by_place, by_host, wild, self.declared.changed(gone, new, mesh), self.asked), exact
 
     def of_kind(self, kind: type, namespace: str | None) -> Rules:
         return self._by_place.get((kind, namespace), ())

@@ -1,12 +1,37 @@
 """The index of services and workloads: by host, by short name. Changed by copying what changes."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 from . import hosts
-from .model import MeshConfig, Service, Workload
-from .services import derive, merge
+from .model import Endpoint, MeshConfig, Service, Workload
+from .policies import Declared
+from .selection import selects
+from .services import derive, filled, merge
 
-Declared = dict[int, tuple[Service, ...]]
+T = TypeVar("T")
+
+
+class Outside(NamedTuple):
+    """What policies declare, as the registry asks for it."""
+
+    source: Declared
+    by_host: dict[str, tuple[Service, ...]]
+    selecting: dict[str, tuple[Service, ...]]
+    """namespace -> services that select their endpoints."""
+    endpoints: dict[str, tuple[Endpoint, ...]]
+    """namespace -> endpoints to be selected, in the order of their addresses."""
+
+    @classmethod
+    def of(cls, source: Declared) -> "Outside":
+        services = [service for found in source.services.values() for service in found]
+        endpoints = sorted((each for found in source.endpoints.values() for each in found), key=lambda e: (e.address, e.ports))
+        return cls(
+            source,
+            _grouped((service.host, service) for service in services),
+            _grouped((service.namespace, service) for service in services if service.selector is not None),
+            _grouped((each.namespace, each) for each in endpoints),
+        )
 
 
 class Registry:
@@ -16,23 +41,20 @@ class Registry:
         serving: dict[tuple[str, str], tuple[Workload, ...]],
         by_host: dict[str, tuple[Service, ...]],
         by_name: dict[str, tuple[str, ...]],
-        declared: dict[str, tuple[Service, ...]],
-        source: Declared,
+        outside: Outside,
     ):
         self.workloads = workloads
         self._serving = serving
         """(namespace, short name) -> the workloads that serve it."""
         self.by_host = by_host
         self.by_name = by_name
-        self._declared = declared
-        """host -> services that policies declare."""
-        self._source = source
+        self._outside = outside
         self._patterns = frozenset(host for host in by_host if hosts.is_wildcard(host))
         self._hosts: tuple[tuple[str, str], ...] | None = None
 
     @classmethod
     def of(cls, workloads: Iterable[Workload], declared: Declared, mesh: MeshConfig) -> "Registry":
-        return cls({}, {}, {}, {}, {}, {}).changed((), tuple(workloads), declared, mesh, set())[0]
+        return cls({}, {}, {}, {}, Outside.of(Declared({}, {}))).changed((), tuple(workloads), declared, mesh, set())[0]
 
     @property
     def hosts(self) -> tuple[tuple[str, str], ...]:
@@ -75,21 +97,29 @@ class Registry:
             else:
                 serving.pop(key, None)
 
-        by_declaration = self._declared if declared is self._source else _by_host(declared)
+        before = self._outside
+        outside = before if declared is before.source else Outside.of(declared)
         revised = {hosts.service_host(name, namespace, mesh.domain): (namespace, name) for namespace, name in touched}
-        if by_declaration is not self._declared:
-            for host in by_declaration.keys() | self._declared.keys():
-                if by_declaration.get(host) != self._declared.get(host):
+        moved: list[Workload | Endpoint] = [*gone, *new]
+        if outside is not before:
+            for host in outside.by_host.keys() | before.by_host.keys():
+                if outside.by_host.get(host) != before.by_host.get(host):
                     revised.setdefault(host, _mesh_name(host, mesh, serving))
-        return self._revised(revised, workloads, serving, by_declaration, declared, dirty)
+            for namespace in outside.endpoints.keys() | before.endpoints.keys():
+                now, then = outside.endpoints.get(namespace, ()), before.endpoints.get(namespace, ())
+                moved += [each for each in now if each not in then] + [each for each in then if each not in now]
+        for each in moved if outside.selecting else ():
+            for service in outside.selecting.get(each.namespace, ()):
+                if selects(service.selector or {}, each.labels):
+                    revised.setdefault(service.host, _mesh_name(service.host, mesh, serving))
+        return self._revised(revised, workloads, serving, outside, dirty)
 
     def _revised(
         self,
         revised: dict[str, tuple[str, str]],
         workloads: dict[tuple[str, str], Workload],
         serving: dict[tuple[str, str], tuple[Workload, ...]],
-        declared: dict[str, tuple[Service, ...]],
-        source: Declared,
+        outside: Outside,
         dirty: set[tuple[Hashable, ...]],
     ) -> tuple["Registry", bool]:
         by_host, names = dict(self.by_host), self.by_name
@@ -98,7 +128,8 @@ class Registry:
         for host, (namespace, name) in revised.items():
             members = serving.get((namespace, name), ())
             own = (derive(host, name, namespace, members),) if members else ()
-            now, before = merge((*own, *declared.get(host, ()))), by_host.get(host, ())
+            declared = [_filled(service, workloads, outside) for service in outside.by_host.get(host, ())]
+            now, before = merge((*own, *declared)), by_host.get(host, ())
             if now == before:
                 continue
             exact = exact and not hosts.is_wildcard(host)
@@ -115,7 +146,7 @@ class Registry:
                 dirty.add(("named", short))
                 kept = {host for host in (*names.get(short, ()), *changed) if any(s.name == short for s in by_host.get(host, ()))}
                 names[short] = tuple(sorted(kept))
-        following = Registry(workloads, serving, by_host, names, declared, source)
+        following = Registry(workloads, serving, by_host, names, outside)
         if renamed or any([s.namespace for s in by_host.get(h, ())] != [s.namespace for s in self.by_host.get(h, ())] for h in revised):
             dirty.add(("hosts",))
         else:
@@ -123,12 +154,18 @@ class Registry:
         return following, exact
 
 
-def _by_host(declared: Declared) -> dict[str, tuple[Service, ...]]:
-    index: dict[str, tuple[Service, ...]] = {}
-    for services in declared.values():
-        for service in services:
-            index[service.host] = (*index.get(service.host, ()), service)
-    return index
+def _grouped(items: Iterable[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
+    groups: dict[str, list[T]] = {}
+    for key, item in items:
+        groups.setdefault(key, []).append(item)
+    return {key: tuple(found) for key, found in groups.items()}
+
+
+def _filled(service: Service, workloads: dict[tuple[str, str], Workload], outside: Outside) -> Service:
+    if service.selector is None:
+        return service
+    own = [workload for workload in workloads.values() if workload.namespace == service.namespace]
+    return filled(service, own, outside.endpoints.get(service.namespace, ()))
 
 
 def _mesh_name(host: str, mesh: MeshConfig, serving: dict[tuple[str, str], tuple[Workload, ...]]) -> tuple[str, str]:

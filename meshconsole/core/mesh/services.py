@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .model import Endpoint, Port, Protocol, Service, Workload
+from .hosts import is_address
+from .model import Endpoint, Port, Protocol, Resolution, Service, Workload
+from .selection import selects
 
 _TCP_PORTS = frozenset((25, 53, 3306, 27017))
 """Server-first or binary protocols by habit: never sniffed (Istio: wellKnownPorts)."""
@@ -86,6 +88,22 @@ def merge(services: Iterable[Service]) -> tuple[Service, ...]:
             subject_alt_names=tuple(dict.fromkeys(first.subject_alt_names + service.subject_alt_names)),
         )
     return tuple(merged.values())
+
+
+def filled(service: Service, workloads: Iterable[Workload], declared: Iterable[Endpoint]) -> Service:
+    """A service that selects its endpoints (`selector`), with those of its namespace that bear the labels, in the order of their names."""
+    if service.selector is None or service.resolution is Resolution.NONE:
+        return service
+    chosen = [each for each in declared if selects(service.selector, each.labels)]
+    if service.resolution is Resolution.STATIC:
+        chosen = [each for each in chosen if is_address(each.address) or each.address.startswith(("/", "@"))]  # a name is DNS's to resolve
+    for workload in sorted(workloads, key=lambda w: w.id):
+        if selects(service.selector, workload.labels):
+            serves = {port.number for port in workload.ports}
+            ports = tuple((str(p.number), p.target_port or p.number) for p in service.ports if (p.target_port or p.number) in serves)
+            if ports:
+                chosen.append(replace(endpoint(workload), ports=ports))
+    return replace(service, endpoints=(*service.endpoints, *chosen))
 
 
 def default_port(service: Service) -> Port | None:

@@ -55,7 +55,7 @@ class Snapshot:
             self._follow(previous)
         else:
             self._policies = PolicyIndex.of(self.policies, mesh)
-            self._registry = Registry.of(self.workloads, self._policies.services, mesh)
+            self._registry = Registry.of(self.workloads, self._policies.declared, mesh)
 
     @classmethod
     def following(
@@ -72,10 +72,10 @@ class Snapshot:
             self._policies, known = previous._policies.changed(gone, new, self.mesh, dirty)
             dirty |= self._touched(gone + new)
         self._registry = previous._registry
-        declared = self._policies.services is not previous._policies.services
+        declared = self._policies.declared is not previous._policies.declared
         if declared or len(self.workloads) != len(previous.workloads) or any(map(operator.is_not, self.workloads, previous.workloads)):
             gone_w, new_w = _difference(previous.workloads, self.workloads)
-            self._registry, known_too = previous._registry.changed(gone_w, new_w, self._policies.services, self.mesh, dirty)
+            self._registry, known_too = previous._registry.changed(gone_w, new_w, self._policies.declared, self.mesh, dirty)
             known = known and known_too
         self.parent = previous.token
         self.dirty = frozenset(dirty) if known else None

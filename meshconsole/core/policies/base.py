@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from meshconsole.core.envoy.draft import Draft
 from meshconsole.core.envoy.resource_set import Origin
-from meshconsole.core.mesh.model import MeshConfig, Service
+from meshconsole.core.mesh.model import Endpoint, MeshConfig, Service
 from meshconsole.core.resources.envelope import Resource
 from meshconsole.core.resources.messages import Level, Message
 
@@ -72,6 +72,10 @@ class Policy(Resource):
 
     def services(self, mesh: MeshConfig) -> Iterator[Service]:
         """Services that this resource declares (ServiceEntry)."""
+        return iter(())
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """Endpoints that this resource declares for services of its namespace that select them (WorkloadEntry)."""
         return iter(())
 
     def narrow(self, scope: Any) -> Any:

@@ -1,7 +1,5 @@
 """ServiceEntry: a service that no workload of ours declares: another company's API, a database, a host behind DNS."""
 
-import ipaddress
-import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import ClassVar
@@ -9,18 +7,16 @@ from typing import ClassVar
 from pydantic import Field
 
 from meshconsole.core.mesh import hosts as host_names
-from meshconsole.core.mesh.model import Endpoint, Location, MeshConfig, Port, Protocol, Resolution, Service
-from meshconsole.core.resources.common import NetworkingSelector, Uint32, Whole
+from meshconsole.core.mesh.endpoints import declared
+from meshconsole.core.mesh.model import Location, MeshConfig, Port, Protocol, Resolution, Service
+from meshconsole.core.resources.common import NetworkingSelector, Whole
+from meshconsole.core.resources.endpoints import FQDN, PORT_NAME, UNIX, WorkloadEndpoint, is_ip, is_range
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems
 
 from .base import Policy
 
-TLS_MODE = "security.istio.io/tlsMode"
-UNIX = "unix://"
-_FQDN = re.compile(r"([A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?\.?")
-_PORT_NAME = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]{0,60}[a-zA-Z0-9])?")
 _PROTOCOLS = {
     "": Protocol.UNKNOWN,
     **{each.value: each for each in Protocol if each.value},
@@ -51,23 +47,6 @@ class ServicePort(Model):
     """The port at the endpoints. Default: `number`."""
 
 
-class WorkloadEndpoint(Model):
-    address: str = ""
-    """An IP address; `unix:///path` of a socket on the client's host (resolution STATIC, one port); or a host name (resolution DNS)."""
-    ports: dict[str, Whole] = Field(default_factory=dict)
-    """Name of a service's port -> port at this endpoint, where it differs. Not for Unix sockets."""
-    labels: dict[str, str] = Field(default_factory=dict)
-    """What a DestinationRule's subsets select. `security.istio.io/tlsMode: istio` says that a proxy of the mesh stands there and takes mutual TLS."""
-    network: str = ""
-    """Endpoints of one network reach one another directly."""
-    locality: str = ""
-    """`region/zone/sub-zone`."""
-    weight: Uint32 = 0
-    """Share of the traffic, relative to the others. 0 or unset: 1."""
-    service_account: str = ""
-    """The account that the endpoint's certificate must prove (`spiffe://…/ns/<namespace>/sa/<account>`)."""
-
-
 class ServiceEntrySpec(Model):
     hosts: list[str] = Field(max_length=256)
     """Host names of the service. A wildcard in front (`*.example.com`) goes with resolution NONE or STATIC, or with endpoints."""
@@ -84,7 +63,7 @@ class ServiceEntrySpec(Model):
     endpoints: list[WorkloadEndpoint] = Field(default_factory=list, max_length=4096)
     """Where the service runs. Not with workloadSelector."""
     workload_selector: NetworkingSelector | None = None
-    """Workloads of the same namespace that are the endpoints."""
+    """Labels of the endpoints: workloads and WorkloadEntries of the same namespace. Not with endpoints, nor with resolution NONE."""
     export_to: list[str] = Field(default_factory=list)
     """Namespaces that see it: names, `.` (its own), `*` (all, the default)."""
     subject_alt_names: list[str] = Field(default_factory=list)
@@ -106,7 +85,7 @@ class ServiceEntry(Policy):
             Port(port.number, port.name, _PROTOCOLS.get(port.protocol.lower(), Protocol.UNKNOWN), port.target_port or 0)
             for port in spec.ports
         )
-        endpoints = tuple(self._endpoint(each) for each in spec.endpoints)
+        endpoints = tuple(declared(each, self.metadata.namespace) for each in spec.endpoints)
         for host in dict.fromkeys(host.lower() for host in spec.hosts):
             yield Service(
                 host=host_names.fqdn(host, self.metadata.namespace, mesh.domain),
@@ -120,21 +99,8 @@ class ServiceEntry(Policy):
                 addresses=tuple(spec.addresses),
                 subject_alt_names=tuple(spec.subject_alt_names),
                 created=self.metadata.creation_timestamp or "",
+                selector=spec.workload_selector.labels if spec.workload_selector else None,
             )
-
-    def _endpoint(self, each: WorkloadEndpoint) -> Endpoint:
-        internal = self.spec.location is Location.MESH_INTERNAL
-        return Endpoint(
-            address=each.address.removeprefix(UNIX),
-            ports=tuple(sorted(each.ports.items())),
-            labels=each.labels,
-            namespace=self.metadata.namespace,
-            service_account=each.service_account,
-            mtls=internal and each.labels.get(TLS_MODE) == "istio",
-            locality=each.locality,
-            weight=each.weight or 1,
-            network=each.network,
-        )
 
     def check(self) -> Iterator[Message]:
         for problem in (self._hosts, self._ports, self._addresses, self._endpoints, self._selection):
@@ -148,7 +114,7 @@ class ServiceEntry(Policy):
             bare = host.removeprefix("*.")
             if host == "*":
                 yield path, "hostname cannot be wildcard"
-            elif not _FQDN.fullmatch(bare):
+            elif not FQDN.fullmatch(bare):
                 yield path, f"{host!r} is neither a domain name nor a wildcard (`*.example.com`)"
             elif (
                 bare != host and not self.spec.endpoints and self.spec.resolution in (EntryResolution.DNS, EntryResolution.DNS_ROUND_ROBIN)
@@ -171,7 +137,7 @@ class ServiceEntry(Policy):
                 yield f"{path}.number", f"port number cannot be duplicated: {port.number}"
             if port.name and port.name in names:
                 yield f"{path}.name", f"Duplicate value: {port.name!r}"
-            if port.name and not _PORT_NAME.fullmatch(port.name):
+            if port.name and not PORT_NAME.fullmatch(port.name):
                 yield f"{path}.name", f"port name {port.name!r} must be letters, digits and `-`, 62 at most"
             if port.protocol.lower() == "udp":
                 yield f"{path}.protocol", "not supported yet: UDP"
@@ -186,7 +152,7 @@ class ServiceEntry(Policy):
     def _addresses(self) -> Iterator[tuple[str, str]]:
         for i, address in enumerate(self.spec.addresses):
             path = f"spec.addresses[{i}]"
-            if not _is_address(address):
+            if not is_range(address):
                 yield path, f"{address!r} is neither an IP address nor a CIDR range"
             elif "/" in address and self.spec.resolution not in (EntryResolution.NONE, EntryResolution.STATIC):
                 yield path, "CIDR addresses are allowed only for NONE/STATIC resolution types"
@@ -200,13 +166,13 @@ class ServiceEntry(Policy):
         names = {port.name for port in spec.ports}
         for i, endpoint in enumerate(spec.endpoints):
             path = f"spec.endpoints[{i}]"
-            yield from ((f"{path}.{field}", text) for field, text in problems_of_endpoint(endpoint))
+            yield from ((f"{path}.{field}", text) for field, text in endpoint.problems())
             unix = endpoint.address.startswith(UNIX)
             if unix and len(spec.ports) > 1:
                 yield f"{path}.address", "a Unix socket serves exactly one service port"
             if unix and mode is not EntryResolution.STATIC:
                 yield f"{path}.address", "a Unix socket goes with resolution STATIC"
-            if mode is EntryResolution.STATIC and endpoint.address and not unix and not _is_ip(endpoint.address):
+            if mode is EntryResolution.STATIC and endpoint.address and not unix and not is_ip(endpoint.address):
                 yield (
                     f"{path}.address",
                     f"must be an IP address for resolution STATIC: {endpoint.address!r} (for a host name: resolution DNS)",
@@ -223,46 +189,6 @@ class ServiceEntry(Policy):
             yield from problems(spec.workload_selector.labels, "spec.workloadSelector.labels")
             if spec.endpoints:
                 yield "spec.workloadSelector", "only one of workloadSelector or endpoints can be set"
-            yield "spec.workloadSelector", "not supported yet: name the endpoints, or let the workloads' agents declare the service"
         for i, scope in enumerate(spec.export_to):
-            if scope not in ("*", ".", "~") and not _PORT_NAME.fullmatch(scope):
+            if scope not in ("*", ".", "~") and not PORT_NAME.fullmatch(scope):
                 yield f"spec.exportTo[{i}]", f"{scope!r} is neither a namespace nor one of `.`, `*`, `~`"
-
-
-def problems_of_endpoint(endpoint: WorkloadEndpoint) -> Iterator[tuple[str, str]]:
-    """(field, what is wrong), whatever the service is."""
-    address = endpoint.address
-    if not address:
-        yield "address", "address is required"
-    elif address.startswith(UNIX):
-        path = address.removeprefix(UNIX)
-        if not path.startswith(("/", "@")):
-            yield "address", "a Unix socket must be an absolute path or an abstract socket"
-        elif path.endswith("/"):
-            yield "address", "a Unix socket may not be a directory"
-        if endpoint.ports:
-            yield "ports", "a Unix socket may not include ports"
-    elif not _is_ip(address) and not _FQDN.fullmatch(address):
-        yield "address", f"{address!r} is neither an IP address nor a host name"
-    for name, number in endpoint.ports.items():
-        if not _PORT_NAME.fullmatch(name):
-            yield f"ports.{name}", "port name must be valid"
-        if not 0 < number < 65536:
-            yield f"ports.{name}", "port must be between 1-65535"
-    yield from problems(endpoint.labels, "labels")
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return False
-    return True

@@ -40,16 +40,14 @@ def test_protocols_are_taken_in_any_case(written: str, protocol: str):
     assert service.ports[0].protocol is Protocol(protocol)
 
 
-def test_an_endpoint_takes_mutual_tls_only_inside_the_mesh_and_when_it_says_so():
+def test_an_endpoint_takes_mutual_tls_when_it_says_so():
     endpoints = [
         {"address": "192.0.2.1", "labels": {"security.istio.io/tlsMode": "istio"}, "ports": {"http": 8080}, "weight": 0},
         {"address": "192.0.2.2"},
         {"address": "unix:///run/app.sock"},
     ]
     (inside,) = entry(resolution="STATIC", location="MESH_INTERNAL", endpoints=endpoints).services(MeshConfig())
-    (outside,) = entry(resolution="STATIC", endpoints=endpoints).services(MeshConfig())
     assert [e.mtls for e in inside.endpoints] == [True, False, False]
-    assert [e.mtls for e in outside.endpoints] == [False, False, False]
     assert inside.endpoints[0].ports == (("http", 8080),)
     assert inside.endpoints[0].weight == 1
     assert inside.endpoints[2].address == "/run/app.sock"
