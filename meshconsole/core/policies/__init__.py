@@ -115,9 +115,22 @@ def _read(data: Any) -> "tuple[Policy | None, list[Message]]":
     try:
         policy = kind.model_validate(data)
     except ValidationError as e:
-        return None, [replace(m, key=key) for m in reading.messages(e, kind, data)]
+        wrong = [replace(m, key=key) for m in reading.messages(e, kind, data)]
+        return None, wrong + _beside(kind, data, e, wrong)
     found = [replace(m, key=m.key or policy.key) for m in (*_names(policy), *policy.check())]
     return (None if any(m.level is Level.ERROR for m in found) else policy), found
+
+
+def _beside(kind: "type[Policy]", data: dict[str, Any], fault: ValidationError, wrong: list[Message]) -> list[Message]:
+    """What the kind's own checks find in the fields that were understood, so that one look shows all errors. What has to do with a field
+    that was not understood is left out: it would mislead."""
+    try:
+        understood = kind.model_validate(reading.without(data, fault))
+    except (ValidationError, LookupError):
+        return []
+    paths = [m.path for m in wrong]
+    found = (replace(m, key=m.key or understood.key) for m in (*_names(understood), *understood.check()) if m.level is Level.ERROR)
+    return [m for m in found if not any(path.startswith(m.path) or m.path.startswith(path) for path in paths)]
 
 
 def _kind_of(data: dict[str, Any]) -> "tuple[type[Policy] | None, Message | None]":

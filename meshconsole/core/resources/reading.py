@@ -4,6 +4,7 @@ import difflib
 import types
 import typing
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -43,6 +44,20 @@ def messages(fault: ValidationError, schema: type[BaseModel], data: dict[str, An
             case _:
                 text = error["msg"].replace("Input should", "must", 1).replace("Value should", "must", 1)
                 yield Message(Level.ERROR, SCHEMA, f"{text}, not {_shown(value)}", path=path)
+
+
+def without(data: dict[str, Any], fault: ValidationError) -> dict[str, Any]:
+    """A copy of `data` without the fields at fault. Raises LookupError where something is missing, or wrong as a whole."""
+    copy = deepcopy(data)
+    for error in fault.errors(include_url=False, include_context=False, include_input=False):
+        *above, last = [part for part in error["loc"] if not (isinstance(part, str) and part.startswith(("function-", "[key]")))]
+        place: Any = copy
+        for part in above:
+            place = place[part]
+        if error["type"] == "missing" or not isinstance(place, dict):
+            raise LookupError(last)
+        place.pop(last, None)
+    return copy
 
 
 def path_of(location: tuple[int | str, ...]) -> str:

@@ -170,6 +170,9 @@ def _tls(given: ClientTls, path: str) -> Iterator[Fault]:
                 yield f"{path}.{name}", "is required for mode MUTUAL"
     elif given.mode is TlsMode.ISTIO_MUTUAL and files:
         yield f"{path}.{files[0]}", "mode ISTIO_MUTUAL uses the mesh's own certificates; remove the files, or use MUTUAL"
+    if given.ca_certificates == "system":
+        # Envoy (but not gRPC) lacks `system_root_certs`, and where the file lies differs from host to host.
+        yield f"{path}.caCertificates", "not supported yet: system; name the file, on Debian /etc/ssl/certs/ca-certificates.crt"
     if given.ca_certificates and given.insecure_skip_verify:
         yield f"{path}.insecureSkipVerify", "caCertificates and insecureSkipVerify exclude one another; keep one"
     for n, name in enumerate(given.subject_alt_names):

@@ -217,8 +217,7 @@ class ClientTls(Model):
     private_key: str = ""
     """MUTUAL: a PEM file on the proxy's host."""
     ca_certificates: str = ""
-    """A PEM file on the proxy's host, or `system` for what its operating system trusts. Without it a server's certificate is not
-    verified (IST0128)."""
+    """A PEM file on the proxy's host. Without it a server's certificate is not verified (IST0128)."""
     ca_crl: str = ""
     """A PEM file on the proxy's host: certificates that were revoked."""
     subject_alt_names: list[str] = Field(default_factory=list)

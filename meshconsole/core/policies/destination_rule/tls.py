@@ -6,9 +6,6 @@ from meshconsole.core.mesh.model import Port, Service
 
 from .schema import ClientTls, TlsMode
 
-SYSTEM = "system"
-"""`caCertificates: system`: what the proxy's operating system trusts."""
-
 
 def write(given: ClientTls, draft: ClusterDraft) -> None:
     """Automatic mTLS acts only where no tls is said."""
@@ -52,10 +49,7 @@ def _names(given: ClientTls, draft: ClusterDraft) -> list[str]:
 
 
 def _validation(given: ClientTls, names: list[str]) -> Json:
-    if given.ca_certificates == SYSTEM:
-        context: Json = {"system_root_certs": {}}
-    else:
-        context = {"trusted_ca": {"filename": given.ca_certificates}}
+    context: Json = {"trusted_ca": {"filename": given.ca_certificates}}
     if names:
         context["match_typed_subject_alt_names"] = [
             {"san_type": kind, "matcher": {"exact": name}} for name in names for kind in (("URI",) if "://" in name else ("DNS", "URI"))

@@ -1,9 +1,11 @@
 """VirtualService: where requests go. schema.py says what it may hold, checks.py what contradicts itself, routes.py what it means."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar, Self
 
 from meshconsole.core.envoy.draft import Draft, HostDraft, Route
+from meshconsole.core.envoy.resource_set import Origin
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import MeshConfig
 from meshconsole.core.resources.catalogue import DEPRECATED
@@ -68,7 +70,7 @@ def _choose(policies: Sequence[VirtualService], draft: HostDraft, view: View) ->
     for _, policy in sorted(ranked, key=lambda each: each[0], reverse=True):
         if made := policy._routes(draft, view):
             draft.routes = made
-            draft.origins.append(policy.origin())
+            draft.origins += _origins(policy, made)
             return
 
 
@@ -78,6 +80,12 @@ def _merge(policies: Sequence[VirtualService], draft: HostDraft, view: View) -> 
     for policy in policies:
         if own := policy._routes(draft, view):
             made += own
-            draft.origins.append(policy.origin())
+            draft.origins += _origins(policy, own)
     if made:
         draft.routes = [r for r in made if not is_catch_all(r)] + [r for r in made if is_catch_all(r)]
+
+
+def _origins(policy: VirtualService, made: Sequence[Route]) -> list[Origin]:
+    """The policy, and its delegates that had something to say."""
+    delegates = (replace(route.origin, path="") for route in made if route.origin)
+    return list(dict.fromkeys((policy.origin(), *delegates)))
