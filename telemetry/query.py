@@ -7,6 +7,9 @@ call report is counted once.
 
 import time
 from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from django.conf import settings
 
 from . import golden as _golden
 from .charts import METRICS, Line
@@ -15,6 +18,7 @@ from .golden import Direction, Golden, Subject
 from .labels import STANDARD
 from .rollup import step_for
 from .stores import embedded
+from .stores.errors import Unavailable
 from .summary import Summary, summary
 
 __all__ = [
@@ -25,6 +29,7 @@ __all__ = [
     "Peer",
     "Response",
     "Summary",
+    "Unavailable",
     "edges",
     "failure",
     "golden",
@@ -36,7 +41,7 @@ __all__ = [
 
 def edges(start: float, end: float, namespaces: Collection[str] | None = None, *, now: float | None = None) -> list[Edge]:
     """All edges with traffic in [start, end) that touch one of `namespaces` (None: any), sorted."""
-    return embedded.edges(start, end, namespaces, time.time() if now is None else now)
+    return _store().edges(start, end, namespaces, time.time() if now is None else now)
 
 
 def summaries(start: float, end: float, namespaces: Collection[str] | None = None, *, now: float | None = None) -> list[Summary]:
@@ -99,4 +104,22 @@ def series(
     step = step_for(start, end, now) if step is None else step
     if step < 10 or step % 10 or (end - start) / step > 11_000:
         raise ValueError(f"step is {step} s; it must be a multiple of 10 and give 11,000 points at most")
-    return embedded.series(metric, start, end, step, by, where or {}, now)
+    return _store().series(metric, start, end, step, by, where or {}, now)
+
+
+class Store(Protocol):
+    """What answers: the embedded tables, or a Prometheus."""
+
+    def edges(self, start: float, end: float, namespaces: Collection[str] | None, now: float) -> list[Edge]: ...
+
+    def series(
+        self, metric: str, start: float, end: float, step: int, by: Sequence[str], where: Mapping[str, str | Collection[str]], now: float
+    ) -> list[Line]: ...
+
+
+def _store() -> Store:
+    if settings.PROMETHEUS_URL:
+        from .stores import prometheus  # not without need: it brings a client and its dependencies
+
+        return prometheus.at(settings.PROMETHEUS_URL)
+    return embedded

@@ -139,6 +139,11 @@ def test_the_order_of_labels_makes_no_other_series():
 def test_overflow_keeps_the_reporters_own_names_and_drops_its_peers():
     full = key(labels("a-v1", "b-v1", code="404"))
     at = place(overflow(full))
-    assert (at.identity.pair[0].workload, at.identity.pair[1].workload, at.code, at.identity.protocol) == ("a-v1", "overflow", "404", "http")
+    assert (at.identity.pair[0].workload, at.identity.pair[1].workload, at.code, at.identity.protocol) == (
+        "a-v1",
+        "overflow",
+        "404",
+        "http",
+    )
     at = place(overflow(key(labels("a-v1", "b-v1", reporter="destination"))))
     assert (at.identity.pair[0].workload, at.identity.pair[1].workload) == ("overflow", "b-v1")
