@@ -56,7 +56,8 @@ class Child:
 
 class Children:
     def __init__(self, home: Path):
-        self.home, self.list = home, []  # type: Path, list[Child]
+        self.home = home
+        self.list: list[Child] = []
         for folder in ("log", "run"):
             (home / folder).mkdir(exist_ok=True, mode=0o700)
 
@@ -81,7 +82,7 @@ class Children:
         """Newest first, so that callers go before what they call; returns the names of those that had to be killed."""
         killed = []
         for child in reversed(self.list):
-            if child.running:
+            if child.process is not None and child.running:
                 child.process.terminate()
         end = time.monotonic() + STOP_SECONDS
         for child in reversed(self.list):
@@ -99,7 +100,7 @@ class Children:
 
     def reap_leftovers(self) -> None:
         """Stop what an earlier `up` that was killed has left running."""
-        left = []
+        left: list[tuple[int, str]] = []
         for file in (self.home / "run").glob("*.pid"):
             pid, _, start = file.read_text().partition(" ")
             if start and started_at(int(pid)) == start:
@@ -111,9 +112,9 @@ class Children:
         while left and time.monotonic() < end:
             left = [(pid, start) for pid, start in left if started_at(pid) == start]
             time.sleep(0.1)
-        for pid, _ in left:
+        for survivor, _ in left:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(survivor, signal.SIGKILL)
 
     def _spawn(self, child: Child) -> None:
         with child.log.open("ab") as log:

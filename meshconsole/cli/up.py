@@ -43,7 +43,9 @@ class Checklist:
     """The start-up steps as a live table on a terminal, as plain lines elsewhere."""
 
     def __init__(self, console: Console):
-        self.console, self.steps, self.live = console, [], Live(console=console, refresh_per_second=10, transient=False)
+        self.console = console
+        self.steps: list[Step] = []
+        self.live = Live(console=console, refresh_per_second=10, transient=False)
 
     def __enter__(self) -> "Checklist":
         if self.console.is_terminal:
