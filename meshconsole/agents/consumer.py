@@ -37,7 +37,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         # Channels' own loop makes two tasks per frame and visits the database's thread for each; nothing here needs that.
         self.scope, self.base_send, self._receive = scope, send, receive
         self.address = (scope.get("client") or ("", 0))[0]
-        self.outbox = Outbox(lambda data: self.send(bytes_data=data), self._cut)
+        self.outbox = Outbox(lambda data: send({"type": "websocket.send", "bytes": data}), self._cut)  # type: ignore[arg-type, return-value]
         self.reading = asyncio.current_task()
         self.link: Link | None = None
         self.intake: Intake | None = None

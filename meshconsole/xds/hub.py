@@ -36,10 +36,10 @@ log = logging.getLogger(__name__)
 QUIET, LONGEST = 0.01, 0.1
 """News are collected until there was none for QUIET seconds, for LONGEST at most: a burst of applies is one push."""
 POLL = 2.0
-SLICE = 200
+SLICE = 500
 """Proxies compiled between two looks at the sockets."""
-GATHER = 0.05
-"""The records of this many seconds are written together: a push and its ACKs are usually one write."""
+GATHER, PATIENCE = 0.05, 0.25
+"""The records of this many seconds are written together, and of a little longer while ACKs stream in: a push and its answers are one write."""
 
 
 class Hub:
@@ -55,6 +55,10 @@ class Hub:
         self._news = asyncio.Event()
         self._urgent = asyncio.Event()
         self._batch = records.Batch()
+        self._noted: dict[str, Link] = {}
+        """Links whose state has changed since it was last put into a batch."""
+        self._answers = 0
+        self._answers_seen = 0
         self._written = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
@@ -80,6 +84,7 @@ class Hub:
         for link in list(self.links.values()):
             link.close(protocol.Refused("busy", "the console is stopping", retry=True))
         with _tolerated("the last records could not be written"):
+            records.put(self._batch, self._noted.values(), self.id)
             await in_database(records.write, self.id, self._batch, timezone.now())
             await in_database(beats.end, self.id, timezone.now())
         self._compiler.shutdown(wait=False)
@@ -114,6 +119,7 @@ class Hub:
             return  # it was replaced
         del self.links[proxy_id]
         self._due.pop(proxy_id, None)
+        self._noted.pop(proxy_id, None)
         self._batch.put_gone(proxy_id, timezone.now(), goodbye=goodbye)
         self._written.set()
 
@@ -124,6 +130,7 @@ class Hub:
             self._serve_soon(link)
 
     def applied(self, link: Link, frame: protocol.Applied) -> None:
+        self._answers += 1
         link.applied(frame, self.revision)
         if frame.errors:
             log.warning("%s refused a push: %s", link.facts.proxy_id, "; ".join(f"{t}: {e}" for t, e in frame.errors.items()))
@@ -148,9 +155,15 @@ class Hub:
             self._batch.put_whole(records.row(link, self.id))
             self._written.set()
 
+    @property
+    def _answering(self) -> bool:
+        """Has anybody answered since this was last asked?"""
+        seen, self._answers_seen = self._answers_seen, self._answers
+        return seen != self._answers
+
     def _note(self, link: Link) -> None:
         if self.links.get(link.facts.proxy_id) is link:
-            records.put_sync(self._batch, link, self.id)
+            self._noted[link.facts.proxy_id] = link
             self._written.set()
 
     def _serve_soon(self, link: Link) -> None:
@@ -244,7 +257,12 @@ class Hub:
     async def _record(self) -> None:
         await self._written.wait()
         await asyncio.sleep(GATHER)
+        end = self._loop.time() + PATIENCE
+        while self._answering and self._loop.time() < end:  # noqa: ASYNC110 (an event per ACK would cost more than it saves)
+            await asyncio.sleep(GATHER / 2)
         self._written.clear()
+        noted, self._noted = self._noted, {}
+        records.put(self._batch, noted.values(), self.id)
         batch, self._batch = self._batch, records.Batch()
         try:
             await in_database(records.write, self.id, batch, timezone.now())

@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,8 +48,22 @@ Close = Callable[[protocol.Refused], None]
 
 class Link:
     __slots__ = (
-        "close", "compile_error", "counts", "deliver", "demand", "envoy", "facts", "nacked_revision", "pending_from", "pending_to", "problems",
-        "session", "synced_revision", "taken", "told",
+        "_told",
+        "close",
+        "compile_error",
+        "counts",
+        "deliver",
+        "demand",
+        "envoy",
+        "facts",
+        "nacked_revision",
+        "pending_from",
+        "pending_to",
+        "problems",
+        "session",
+        "synced_revision",
+        "taken",
+        "told",
     )  # fmt: skip
 
     def __init__(self, facts: Facts, deliver: Deliver, close: Close):
@@ -68,6 +82,8 @@ class Link:
         self.problems: dict[str, dict[str, Any]] = {}
         self.compile_error = ""
         self.told = facts.told
+        self._told: Mapping[str, str] | None = None
+        """The aliases that `told` is the digest of."""
         self.envoy: protocol.EnvoyState | None = None
 
     @property
@@ -124,8 +140,9 @@ class Link:
             if self.pending_to is not None:
                 self.taken = (self.pending_from, self.pending_to)
             self.pending_from = self.pending_to = None
-            assert self.session.desired is not None
-            self.told = s.digest_of_aliases(self.session.told)
+            if self.session.told is not self._told:
+                self._told = self.session.told
+                self.told = s.digest_of_aliases(self._told)
         elif self.session.in_flight is None and self.nacked_revision is not None:
             self.pending_to = self.nacked_revision  # what came later and was not held back is taken
 

@@ -104,12 +104,14 @@ def _problems(link: Link) -> dict[str, Any]:
     return {"": {"error": link.compile_error, "policies": []}} if link.compile_error else link.problems
 
 
-def put_sync(batch: Batch, link: Link, hub: str) -> None:
-    proxy_id = link.facts.proxy_id
-    if proxy_id in batch.whole:
-        batch.whole[proxy_id] = row(link, hub)
-    elif proxy_id not in batch.gone:
-        batch.sync[proxy_id] = (sync(link), _problems(link), link.counts, link.told, link.in_sync)
+def put(batch: Batch, links: Iterable[Link], hub: str) -> None:
+    """The present state of these, into a batch that is about to be written."""
+    for link in links:
+        proxy_id = link.facts.proxy_id
+        if proxy_id in batch.whole:
+            batch.whole[proxy_id] = row(link, hub)
+        elif proxy_id not in batch.gone:
+            batch.sync[proxy_id] = (sync(link), _problems(link), link.counts, link.told, link.in_sync)
 
 
 _WHOLE = [f.name for f in ProxyRecord._meta.concrete_fields if not f.primary_key]

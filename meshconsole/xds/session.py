@@ -136,7 +136,7 @@ class Session:
                 if self.refused is not None:
                     yield self.refused.status
                 else:
-                    yield RecordStatus(in_sync=not any(self._delta()))
+                    yield RecordStatus(in_sync=self.settled or not any(self._delta()))
                 yield from self._advance()
             case Nacked(nonce, errors) if self.in_flight is not None and self.in_flight.nonce == nonce:
                 self.refused = self._refuse(self.in_flight, errors)
@@ -146,8 +146,13 @@ class Session:
             case _:
                 pass  # a late answer to a delta that a reconnect made void, or a list nobody asked for
 
+    @property
+    def settled(self) -> bool:
+        """It holds just what is desired, known without comparing."""
+        return self.desired is not None and self.held is self.desired.blobs and self.told is self.desired.aliases and self.refused is None
+
     def _advance(self) -> Iterator[Command]:
-        if self.desired is None or self.in_flight is not None:
+        if self.desired is None or self.in_flight is not None or self.settled:
             return
         if self.held is None:
             yield from self._recognise(self.desired)
@@ -201,7 +206,7 @@ class Session:
             self.held = {name: b for name, b in delta.desired.blobs.items() if name not in delta.held_back} | kept
         else:
             self.held = delta.desired.blobs
-        if delta.aliases or delta.removed:
+        if delta.aliases or delta.removed or self.told is not delta.desired.aliases:
             # As the agent does: an authority is forgotten with its virtual host.
             told = {**self.told, **delta.aliases}
             kept_told = {a: host for a, host in told.items() if not host or (XdsType.VHDS, host) in self.held}

@@ -91,8 +91,8 @@ def revision_status(number: int) -> RevisionStatus:
     held = ProxyRecord.objects.filter(connected=True, hub__in=alive)
     # The hubs were read first: one that says 'compiled' has written beforehand what its proxies lack.
     lacking = list(held.filter(pending_from__lte=number, pending_to__gte=number).order_by("nacked_revision", "pk"))
-    taken = held.filter(taken_from__lte=number, taken_to__gte=number).exclude(pk__in=[r.pk for r in lacking[:SHOWN]])
-    nacked = [r for r in lacking if r.nacked_revision is not None and r.nacked_revision >= number]
+    taken = held.filter(taken_from__lte=number, taken_to__gte=number).exclude(pending_from__lte=number, pending_to__gte=number)
+    nacked = [r for r in lacking if (r.nacked_revision or 0) >= number]
     behind = [hub for hub, revision in alive.items() if revision < number]
     synced = taken.count()
     shown = [*nacked, *(r for r in lacking if r not in nacked)][:SHOWN]

@@ -95,6 +95,11 @@ class Console:
         self.web.send_signal(signal.SIGKILL)
         self.web.wait()
 
+    def cpu(self) -> float:
+        """Seconds of processor time that the web process has used."""
+        assert self.web is not None
+        return cpu(self.web.pid)
+
     def log(self) -> str:
         return (self.home / "web.log").read_text(errors="replace")
 
@@ -123,6 +128,11 @@ class Console:
         assert self.valkey is not None
         self.valkey.kill()
         self.valkey.wait()
+
+
+def cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:
