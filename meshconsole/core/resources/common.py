@@ -10,7 +10,9 @@ from pydantic import AfterValidator, Field, Strict
 
 from .envelope import Model
 
-_DURATION = re.compile(r"(?P<sign>[-+]?)(?P<parts>(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))*)|0")
+_DURATION = re.compile(
+    r"(?P<sign>[-+]?)(?P<parts>([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*)|0"
+)
 _UNITS = {
     "ns": Decimal("1e-9"),
     "us": Decimal("1e-6"),

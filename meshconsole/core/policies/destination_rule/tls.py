@@ -32,7 +32,8 @@ def _context(given: ClientTls, draft: ClusterDraft) -> Json:
         common["tls_certificates"] = [pair]
     if _verifies(given):
         common["validation_context"] = _validation(given, _names(given, draft))
-    if draft.port.protocol.is_http2:
+    speaks_http2 = draft.port.protocol.is_http2 or "http2_protocol_options" in draft.http_options.get("explicit_http_config", {})
+    if speaks_http2 and "use_downstream_protocol_config" not in draft.http_options:
         common["alpn_protocols"] = ["h2"]
     return {"@type": UPSTREAM, "common_tls_context": common, **({"sni": given.sni} if given.sni else {})}
 
