@@ -52,7 +52,17 @@ class Scene:
 
     def selected(self, labels: Mapping[str, str], namespace: str | None) -> list[Workload]:
         """The workloads (of a namespace) that bear the labels."""
-        return [w for w in self.workloads if namespace in (None, w.namespace) and selects(labels, w.labels)]
+        candidates = min((self._bearing.get(item, []) for item in labels.items()), key=len, default=self.workloads)
+        return [w for w in candidates if namespace in (None, w.namespace) and selects(labels, w.labels)]
+
+    @cached_property
+    def _bearing(self) -> dict[tuple[str, str], list[Workload]]:
+        """Label -> who bears it: a thousand policies must not look at a thousand workloads each."""
+        found: dict[tuple[str, str], list[Workload]] = {}
+        for workload in self.workloads:
+            for item in workload.labels.items():
+                found.setdefault(item, []).append(workload)
+        return found
 
     @cached_property
     def namespaces(self) -> frozenset[str]:
