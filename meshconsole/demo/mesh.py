@@ -67,7 +67,7 @@ def start(checklist, children, home: Path, facts: dict, *, rate: float) -> None:
         agent(children, api, home, facts, GATEWAY, GATEWAY, [
             "--kind", "gateway", "--label", "istio=ingressgateway", "--label", f"app={GATEWAY}", "--address", "127.0.0.1",
         ])  # fmt: skip
-        wait_in_sync(api, checklist, step)
+        wait_in_sync(api, checklist, step, home)
     with checklist.step("Bookinfo answers") as step:
         _wait_for_page(facts["gateway"])
         step.detail = f"{facts['gateway']}/productpage"
@@ -106,7 +106,7 @@ def join_token(api: httpx.Client, account: str) -> str:
     return answer.json()["token"]
 
 
-def wait_in_sync(api: httpx.Client, checklist, step, seconds: float = 60) -> None:
+def wait_in_sync(api: httpx.Client, checklist, step, home: Path, seconds: float = 60) -> None:
     wanted, end = {d.name for d in WORKLOADS} | {GATEWAY}, time.monotonic() + seconds
     while True:
         proxies = {p["name"]: p for p in api.get("/api/v1/proxies").json()["items"]}
@@ -115,7 +115,7 @@ def wait_in_sync(api: httpx.Client, checklist, step, seconds: float = 60) -> Non
         if synced == wanted:
             return
         if time.monotonic() > end:
-            raise RuntimeError(f"not in sync after {seconds:.0f} s: {', '.join(sorted(wanted - synced))}; see {os.path.relpath('var/log')}")
+            raise RuntimeError(f"not in sync after {seconds:.0f} s: {', '.join(sorted(wanted - synced))}; see {home / 'log'}")
         time.sleep(0.2)
 
 

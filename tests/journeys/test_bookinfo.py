@@ -1,5 +1,6 @@
 """What a newcomer sees: `meshconsole up --demo`, Bookinfo in the browser's reach, a first policy, and Ctrl-C."""
 
+import itertools
 import json
 import os
 import re
@@ -21,13 +22,17 @@ POLICIES = ROOT / "meshconsole" / "demo" / "policies"
 WORKLOADS = {"productpage-v1", "details-v1", "reviews-v1", "reviews-v2", "reviews-v3", "ratings-v1"}
 
 
+_nets = itertools.count(0)
+"""Each demo has loopback addresses of its own."""
+
+
 class Demo:
     def __init__(self, home):
         self.home = home
         self.environment = {
             **os.environ,
             "MESHCONSOLE_HOME": str(home),
-            "MESHCONSOLE_DEMO_NET": f"127.{100 + os.getpid() % 100}",
+            "MESHCONSOLE_DEMO_NET": f"127.{100 + os.getpid() % 100 + next(_nets)}",
             "PYTHONPATH": str(ROOT),
         }
         self.environment.pop("REDIS_URL", None)
