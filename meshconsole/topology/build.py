@@ -122,9 +122,9 @@ def _add_known(
     for service in known.services:
         if service.host in served or not idle or (namespaces is not None and service.namespace not in namespaces):
             continue
-        name = naming.service(*_words(service))
-        if name is not None:
-            _node(nodes, name).hosts.add(service.host)
+        named = naming.service(*_words(service))
+        if named is not None:
+            _node(nodes, named).hosts.add(service.host)
 
 
 def _words(service: Service) -> tuple[str, str, str]:

@@ -10,14 +10,14 @@ from .graph import Box, Edge, Element, Graph, GraphKind, Node, Proxies, Totals
 E = TypeVar("E", Node, Edge, Box)
 
 
-class Changes(Element):
+class Changes(Element, frozen=True):
     add: tuple[dict[str, Any], ...] = ()
     change: tuple[dict[str, Any], ...] = ()
     """`id` and the fields that differ, by their JSON names."""
     remove: tuple[str, ...] = ()
 
 
-class Diff(Element):
+class Diff(Element, frozen=True):
     kind: GraphKind
     window: int
     start: str

@@ -132,23 +132,23 @@ class Element(msgspec.Struct, frozen=True, rename="camel"):
     """The base of all that is drawn."""
 
 
-class Health(Element):
+class Health(Element, frozen=True):
     status: Status = "none"
     reasons: tuple[str, ...] = ()
 
 
-class PolicyName(Element):
+class PolicyName(Element, frozen=True):
     kind: str
     namespace: str
     name: str
 
 
-class Badge(Element):
+class Badge(Element, frozen=True):
     kind: str
     policies: tuple[PolicyName, ...] = ()
 
 
-class Rates(Element):
+class Rates(Element, frozen=True):
     rate: float = 0.0
     error_share: float = 0.0
     errors4xx: float = msgspec.field(name="errors4xx", default=0.0)
@@ -157,7 +157,7 @@ class Rates(Element):
     sent: float = 0.0
 
 
-class Instance(Element):
+class Instance(Element, frozen=True):
     id: str
     sync: str = "UNKNOWN"
     connected: bool = False
@@ -165,7 +165,7 @@ class Instance(Element):
     error: str = ""
 
 
-class Node(Element):
+class Node(Element, frozen=True):
     id: str
     kind: NodeKind
     label: str
@@ -184,7 +184,7 @@ class Node(Element):
     instances: tuple[Instance, ...] = ()
 
 
-class Edge(Element):
+class Edge(Element, frozen=True):
     id: str
     source: str
     target: str
@@ -212,7 +212,7 @@ class Edge(Element):
     health: Health = Health()
 
 
-class Box(Element):
+class Box(Element, frozen=True):
     id: str
     kind: Literal["namespace", "app"]
     name: str
@@ -220,14 +220,14 @@ class Box(Element):
     health: Health = Health()
 
 
-class Totals(Element):
+class Totals(Element, frozen=True):
     rate: float = 0.0
     error_share: float = 0.0
     mtls_share: float | None = None
     tcp_bytes: float = 0.0
 
 
-class Proxies(Element):
+class Proxies(Element, frozen=True):
     total: int = 0
     synced: int = 0
     stale: int = 0
@@ -235,7 +235,7 @@ class Proxies(Element):
     disconnected: int = 0
 
 
-class Graph(Element):
+class Graph(Element, frozen=True):
     kind: GraphKind
     window: int
     start: str

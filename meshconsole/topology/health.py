@@ -12,6 +12,9 @@ Responses = Mapping[tuple[str, str], int]
 """(protocol, HTTP code or gRPC status) -> requests; the code is `-` where there was no response."""
 
 
+BOTH = "inbound|outbound"
+
+
 @dataclass(frozen=True, slots=True)
 class Tolerance:
     """Shares of requests are in percent; 0 degrades at the first failing request."""
@@ -22,7 +25,7 @@ class Tolerance:
     """A regular expression: http, grpc or `http|grpc`."""
     degraded: float
     failure: float
-    direction: str = "inbound|outbound"
+    direction: str = BOTH
 
     def covers(self, protocol: str, code: str, direction: str) -> bool:
         return all(
@@ -36,7 +39,7 @@ class Tolerances:
 
     def __init__(self, *every: Tolerance) -> None:
         self.every = every
-        self.directed = any(t.direction != Tolerance.direction for t in every)
+        self.directed = any(t.direction != BOTH for t in every)
         """Do inbound and outbound differ at all?"""
         self._covering: dict[tuple[str, str, str], tuple[Tolerance, ...]] = {}
 

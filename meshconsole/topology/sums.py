@@ -137,8 +137,8 @@ class Sums(Flow):
     def quantiles(self) -> tuple[float | None, float | None, float | None]:
         if not any(self.buckets):
             return None, None, None
-        p50, p95, p99 = quantiles((0.5, 0.95, 0.99), self.buckets)
-        return rounded(p50), rounded(p95), rounded(p99)
+        p50, p95, p99 = (rounded(q or 0.0) for q in quantiles((0.5, 0.95, 0.99), self.buckets))
+        return p50, p95, p99
 
 
 def _code(code: str) -> str:
