@@ -29,6 +29,7 @@ _nets = itertools.count(0)
 class Demo:
     def __init__(self, home):
         self.home = home
+        self.port, self.gateway_port = free_port(), free_port()
         self.environment = {
             **os.environ,
             "MESHCONSOLE_HOME": str(home),
@@ -38,7 +39,6 @@ class Demo:
         self.environment.pop("REDIS_URL", None)
 
     def start(self) -> "Demo":
-        self.port, self.gateway_port = free_port(), free_port()
         command = [
             sys.executable,
             "-m",
