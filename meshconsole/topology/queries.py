@@ -29,7 +29,7 @@ from .build import Badges, Known, Period, build
 from .diff import diff
 from .graph import KINDS, Graph, GraphKind, Instance
 
-SHARED = 2.0
+SHARED = 1.0
 """Seconds for which a graph is everybody's; for as long again the old one is given out while the new one is made."""
 SWITCH = 0.0005
 """Seconds of computing before another thread gets its turn (Python's default is 0.005), while a graph is made."""

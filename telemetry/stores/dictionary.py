@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 from collections.abc import Collection, Iterable, Mapping
+from sys import intern
 
 from django.db.models import Count, Max
 
@@ -23,7 +24,6 @@ class Dictionary:
         self.places: dict[int, Place] = {}
         self.keys: dict[int, Key] = {}
         self.proxies: dict[int, str] = {}
-        self._shared: dict[str, str] = {}
         self._identities: dict[Identity, Identity] = {}
 
     def learn(self, numbers: Iterable[int]) -> None:
@@ -52,16 +52,15 @@ class Dictionary:
 
     def forget(self) -> None:
         with self._lock:
-            for known in (self.places, self.keys, self.proxies, self._shared, self._identities):
+            for known in (self.places, self.keys, self.proxies, self._identities):
                 known.clear()
             self._size = (0, None)
 
     def _keep(self, rows: Iterable[tuple[int, str, list[str]]]) -> None:
         with self._lock:
-            share = self._shared.setdefault
             for number, proxy, values in rows:
                 if number not in self.places:
-                    key = tuple(share(v, v) for v in values)
+                    key = tuple(map(intern, values))
                     self.keys[number] = key
                     self.proxies[number] = proxy
                     at = place(key)

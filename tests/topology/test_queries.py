@@ -59,6 +59,10 @@ class TestWhatIsBroughtTogether:
 
 @pytest.mark.django_db(transaction=True)
 class TestSharing:
+    @pytest.fixture(autouse=True)
+    def fresh_for_a_minute(self, monkeypatch):
+        monkeypatch.setattr(queries, "_lifetime", lambda question, cost: 60.0)
+
     def test_many_who_ask_at_once_cost_one_query(self, bookinfo: Mesh, monkeypatch):
         made = []
         answer = queries.answer
@@ -85,24 +89,26 @@ class TestSharing:
         queries.current(kind="app")
         assert len(made) == 2
 
-    def test_a_graph_is_old_for_two_seconds_at_most_twice(self, bookinfo: Mesh, monkeypatch):
+    def test_a_graph_is_shared_as_long_as_it_is_fresh(self, bookinfo: Mesh, monkeypatch):
         first = queries.current()
         bookinfo.calls("productpage-v1", "reviews-v2", 50)
         assert queries.current() is first
-        monkeypatch.setattr(queries, "SHARED", 0.0)
         monkeypatch.setattr(queries, "_lifetime", lambda question, cost: 0.0)
         assert len(queries.current().edges) == 1
 
     def test_an_ageing_graph_is_given_out_while_the_new_one_is_made(self, bookinfo: Mesh, monkeypatch):
-        monkeypatch.setattr(queries, "_lifetime", lambda question, cost: 0.3)
         first = queries.current()
         bookinfo.calls("productpage-v1", "reviews-v2", 50)
-        time.sleep(0.35)
+        (entry,) = queries._answers.values()
+        entry.made -= 90
         assert queries.current() is first
         end = time.monotonic() + 5
         while (second := queries.current()) is first and time.monotonic() < end:
             time.sleep(0.02)
         assert len(second.edges) == 1
+        entry.made -= 180
+        bookinfo.calls("productpage-v1", "reviews-v3", 50)
+        assert len(queries.current().edges) == 2, "too old to be given out"
         queries._background.submit(lambda: None).result()
 
     def test_one_change_is_encoded_once_for_all(self, bookinfo: Mesh):
