@@ -1,6 +1,7 @@
 """What chart.js draws: golden signals over time, with a flag where the configuration changed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
@@ -80,13 +81,35 @@ def of_workload(scope: Scope, namespace: str, name: str, direction: str, revisio
     }
 
 
-def rates(
-    scope: Scope, namespaces: Sequence[str] | None, by: tuple[str, ...] = ("destination_service",)
-) -> dict[tuple[str, ...], list[float | None]]:
-    """Requests per second over time by some labels: the small lines of a list."""
+@dataclass(frozen=True)
+class Trend:
+    """Requests per second over time: the small line of a list, and where it stands now."""
+
+    points: tuple[float | None, ...] = ()
+    step: int = 10
+
+    @property
+    def now(self) -> float | None:
+        """The mean of the last minute, or of the last step where steps are longer: unlike that of the whole span, it is what goes on now."""
+        known = [v for v in self.points[-max(1, round(60 / self.step)) :] if v is not None]
+        return sum(known) / len(known) if known else None
+
+
+def _trend(line: query.Line) -> Trend:
+    points = line.points
+    return Trend(tuple(v for _, v in points), points[1][0] - points[0][0] if len(points) > 1 else 10)
+
+
+def trend(chart: Chart) -> Trend:
+    """Of the first line of a chart."""
+    return Trend(tuple(chart["series"][0]["points"]), chart["step"]) if chart["series"] else Trend()
+
+
+def trends(scope: Scope, namespaces: Sequence[str] | None, by: tuple[str, ...] = ("destination_service",)) -> dict[tuple[str, ...], Trend]:
+    """By some labels: of every service, or of every workload."""
     where: Where = {} if namespaces is None else {"destination_service_namespace": namespaces}
     lines = query.series("requests", scope.start, scope.end, None, by, dict(where), now=scope.end)
-    return {tuple(line.labels[label] for label in by): [v for _, v in line.points] for line in lines}
+    return {tuple(line.labels[label] for label in by): _trend(line) for line in lines}
 
 
 def shares(targets: Sequence[tuple[str, query.Golden]]) -> list[dict[str, Any]]:

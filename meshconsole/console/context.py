@@ -25,5 +25,5 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "trust_domain": settings.TRUST_DOMAIN,
     }
     if not fragment:
-        said |= {"sections": SECTIONS, "settings_item": SETTINGS, "ranges": RANGES, "timed": TIMED, "namespaces": mesh.namespaces(user)}
+        said |= {"nav_sections": SECTIONS, "settings_item": SETTINGS, "ranges": RANGES, "timed": TIMED, "namespaces": mesh.namespaces(user)}
     return said

@@ -33,6 +33,7 @@ function score(text, question) {
 }
 
 function search(question) {
+  if (!entries) return [];
   const q = question.trim().toLowerCase().replace(/\s+/g, "");
   if (!q) return entries.filter((e) => e.group === "Pages" || e.group === "Actions").slice(0, 14);
   return entries
@@ -77,6 +78,7 @@ function draw() {
     option.append(svg, title, where);
     list.append(option);
   });
+  if (!entries) return;
   if (!shown.length) {
     const none = document.createElement("p");
     none.className = "empty small muted";

@@ -37,12 +37,14 @@ def overview(request: HttpRequest) -> HttpResponse:
     proxies = status.proxies(namespaces=namespaces)
     revisions = store.revisions(20)
     certificates = expiring(namespaces)
+    drawn = charts.golden(scope, namespaces, revisions)
     return render(
         request,
         "overview/page.html",
         {
             "golden": golden,
-            "charts": charts.golden(scope, namespaces, revisions),
+            "charts": drawn,
+            "trend": charts.trend(drawn["rate"]),
             "services": len(nodes),
             "workloads": len(mesh.workloads(request.user, scope.namespace)),
             "health": dict(Counter(n.health.status for n in nodes)),

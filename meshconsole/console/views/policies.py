@@ -55,6 +55,14 @@ def policies(request: HttpRequest) -> HttpResponse:
     )
 
 
+GROUPS = (
+    ("Traffic", ("VirtualService",)),
+    ("Resilience", ("DestinationRule",)),
+    ("Security", ("PeerAuthentication", "AuthorizationPolicy")),
+    ("Edges of the mesh", ("Gateway", "ServiceEntry", "Sidecar")),
+)
+
+
 @login_required
 @require_GET
 def new(request: HttpRequest) -> HttpResponse:
@@ -62,10 +70,8 @@ def new(request: HttpRequest) -> HttpResponse:
     scope = Scope.of(request)
     slug = request.GET.get("from", "")
     if not slug:
-        by_kind: dict[str, list[examples.Example]] = {}
-        for example in examples.all_():
-            by_kind.setdefault(example.kind, []).append(example)
-        return render(request, "policies/new.html", {"groups": [(kinds.Kind.named(k), found) for k, found in by_kind.items()]})
+        groups = [(title, [(kinds.Kind.named(e.kind), e) for e in examples.all_() if e.kind in of]) for title, of in GROUPS]
+        return render(request, "policies/new.html", {"groups": groups})
     chosen = examples.by_slug(slug)
     text = (
         chosen.in_namespace(scope.namespace)

@@ -35,7 +35,7 @@ def services(request: HttpRequest) -> HttpResponse:
     graph = topology.current(max(60, scope.seconds), "service", namespaces)
     golden = query.goldens(scope.start, scope.end, "service", namespaces)
     nodes = {host: n for n in graph.nodes for host in n.services}
-    rates = charts.rates(scope, namespaces)
+    trends = charts.trends(scope, namespaces)
     rows = []
     for service in sorted(_all(), key=lambda s: (s.namespace, s.name)):
         if mesh.inside(service.namespace, namespaces):
@@ -44,7 +44,7 @@ def services(request: HttpRequest) -> HttpResponse:
                     "service": service,
                     "node": nodes.get(service.host),
                     "golden": golden.get(service.host),
-                    "spark": rates.get((service.host,), ()),
+                    "trend": trends.get((service.host,), charts.Trend()),
                     "healthy": sum(e.healthy for e in service.endpoints),
                 }
             )
@@ -66,15 +66,17 @@ def service(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     edges = [e for e in query.edges(scope.start, scope.end, [namespace]) if e.service == found.host]
     callers = busiest(grouped(edges, lambda e: f"{e.source.namespace}/{e.source.workload}"))
     targets = busiest(grouped(edges, lambda e: f"{e.destination.namespace}/{e.destination.workload}"))
+    drawn = charts.of_service(scope, found.host, store.revisions(50))
     return render(
         request,
         "services/detail.html",
         {
+            "trend": charts.trend(drawn["rate"]),
             "service": found,
             "tab": tab if tab in TABS else "overview",
             "node": node,
             "golden": totals(edges),
-            "charts": charts.of_service(scope, found.host, store.revisions(50)),
+            "charts": drawn,
             "callers": callers,
             "targets": targets,
             "policies": acting(node),

@@ -28,8 +28,10 @@ def workloads(request: HttpRequest) -> HttpResponse:
     nodes = {(n.namespace, n.name): n for n in graph.nodes if n.kind == "workload"}
     golden = query.goldens(scope.start, scope.end, "workload", namespaces)
     proxies = {p.proxy_id: p for p in status.proxies()}
+    trends = charts.trends(scope, namespaces, ("destination_workload_namespace", "destination_workload"))
     rows = [
         {
+            "trend": trends.get((w.namespace, w.name), charts.Trend()),
             "workload": w,
             "node": nodes.get((w.namespace, w.name)),
             "golden": golden.get(w.id),
@@ -53,10 +55,12 @@ def workload(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     edges = query.edges(scope.start, scope.end, [namespace])
     inbound = [e for e in edges if (e.destination.namespace, e.destination.workload) == (namespace, name)]
     outbound = [e for e in edges if (e.source.namespace, e.source.workload) == (namespace, name)]
+    drawn = charts.of_workload(scope, namespace, name, "outbound" if tab == "outbound" else "inbound", store.revisions(50))
     return render(
         request,
         "workloads/detail.html",
         {
+            "trend": charts.trend(drawn["rate"]),
             "workload": found,
             "tab": tab if tab in TABS else "overview",
             "node": node,
@@ -65,7 +69,7 @@ def workload(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
             "out": totals(outbound),
             "callers": busiest(grouped(inbound, lambda e: f"{e.source.namespace}/{e.source.workload}")),
             "called": busiest(grouped(outbound, lambda e: f"{e.service_namespace}/{e.service_name or e.service}")),
-            "charts": charts.of_workload(scope, namespace, name, "inbound" if tab != "outbound" else "outbound", store.revisions(50)),
+            "charts": drawn,
             "policies": acting(node),
         },
     )

@@ -1,7 +1,7 @@
 // A node's picture: a small card with icon, name, version, health and badges. Drawn on a canvas of its own, so that it has the page's fonts.
 import { BADGES, HEALTH, icon, sub, title } from "./words.js";
 
-export const WIDTH = 186;
+export const WIDTH = 172;
 export const HEIGHT = 62;
 const INSET = 6;
 const SCALE = 3;

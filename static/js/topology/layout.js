@@ -13,7 +13,7 @@ function engine() {
 const SPACING = {
   "elk.direction": "RIGHT",
   "elk.spacing.nodeNode": "34",
-  "elk.layered.spacing.nodeNodeBetweenLayers": "88",
+  "elk.layered.spacing.nodeNodeBetweenLayers": "70",
   "elk.layered.spacing.edgeNodeBetweenLayers": "24",
   "elk.spacing.edgeNode": "22",
   "elk.spacing.edgeEdge": "14",

@@ -73,7 +73,7 @@ export function styles(colors) {
     { selector: "edge.bad", style: { "line-style": "dashed", "line-dash-pattern": [5, 4], "line-opacity": 1 } },
     { selector: "edge:selected", style: { "line-color": colors.accent, "target-arrow-color": colors.accent, "line-opacity": 1, "z-index": 9 } },
     { selector: "edge.found", style: { "underlay-color": "#e8b116", "underlay-opacity": 0.34, "underlay-padding": 6 } },
-    { selector: ".faded", style: { opacity: 0.16 } },
+    { selector: ".faded", style: { opacity: 0.26 } },
     { selector: ".hidden", style: { display: "none" } },
   ];
 }

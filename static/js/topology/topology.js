@@ -147,10 +147,8 @@ export default function start(root) {
     try {
       result = await arrange([...model.nodes.values()], [...model.edges.values()], state.boxes === "1" ? [...model.boxes.values()] : []);
     } catch (error) {
-      console.error(error);
-      cy.layout({ name: "breadthfirst", directed: true, spacingFactor: 1.2 }).run();
-      first = false;
-      return;
+      console.warn("The layout engine failed; a plain one is used.", error);
+      result = plain();
     }
     if (turn !== arranging || cy.destroyed()) return;
     bends = result.bends;
@@ -172,6 +170,15 @@ export default function start(root) {
       if (state.select) choose(state.select, { centre: false });
     }
     overlay?.moved();
+  }
+
+  // Columns by distance from whoever is called by nobody: for when there is no worker to lay the graph out.
+  function plain() {
+    const column = new Map([...model.nodes.keys()].map((id) => [id, 0]));
+    for (let round = 0; round < 12; round++) for (const e of model.edges.values()) if (e.source !== e.target && column.get(e.target) <= column.get(e.source) && column.get(e.source) < 12) column.set(e.target, column.get(e.source) + 1);
+    const rows = [];
+    const positions = new Map([...column].map(([id, c]) => [id, { x: c * 260, y: (rows[c] = (rows[c] ?? 0) + 1) * 96 }]));
+    return { positions, bends: new Map() };
   }
 
   // An S from the right side of the caller to the left side of the called, through the bends that ELK found; backwards edges stay plain curves.
