@@ -51,11 +51,18 @@ class UnitView:
         """The service behind a virtual host or cluster of that name. A wildcard that leaves the address to the caller (resolution
         NONE) stands for each host that it takes in: without interception, the Host is all that says where the caller was going."""
         found = self.exactly(host)
-        if found is None and not hosts.is_wildcard(host):
-            pattern = self.wildcard(host)
-            if pattern is not None and pattern.resolution is Resolution.NONE:
-                found = replace(pattern, host=host, name=host)
-        return found
+        if found is not None or hosts.is_wildcard(host):
+            return found
+        if hosts.is_address(host):
+            found = self.at(host)
+            return replace(found, host=host, name=host) if found is not None and found.resolution is Resolution.NONE else found
+        pattern = self.wildcard(host)
+        return replace(pattern, host=host, name=host) if pattern is not None and pattern.resolution is Resolution.NONE else None
+
+    def at(self, address: str) -> Service | None:
+        """The visible service with that virtual address, that of the smallest range first."""
+        found = (self.exactly(host) for host in self._tracer.ask("at", address))
+        return next((service for service in found if service is not None), None)
 
     def bare(self, name: str) -> Service | None:
         """The one visible service with that short name; None where there are several."""
@@ -81,6 +88,15 @@ class UnitView:
 
     def policies(self, kind: type[Policy], namespace: str | None = None) -> Sequence[Policy]:
         return self._tracer.ask("policies", kind, namespace)
+
+    def imports(self, policy: Policy) -> bool:
+        """Does the client's Sidecar let it see a policy that says where requests go? By the policy's namespace and hosts, as in Istio."""
+        seen, spoken = self._client.hosts, policy.concerns(self.mesh)
+        if seen is None or spoken is None:
+            return True
+        return any(
+            ns in ("*", policy.metadata.namespace) and hosts.narrower(pattern, host) is not None for ns, pattern in seen for host in spoken
+        )
 
 
 def exported(policies: Sequence[Policy], viewer: str) -> Sequence[Policy]:

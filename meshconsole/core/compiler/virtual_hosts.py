@@ -8,6 +8,7 @@ from meshconsole.core.envoy.resource_set import XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts, peer
 from meshconsole.core.mesh.model import Service
+from meshconsole.core.policies.base import Phase
 
 from . import resolve
 from .client import ClientClass
@@ -51,6 +52,8 @@ def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
 def write(kinds: Kinds, tracer: Tracer, view: UnitView, draft: HostDraft) -> None:
     for kind in kinds.outbound:
         policies = exported(tracer.ask("concerning", kind, draft.host), view.namespace)
+        if kind.phase is Phase.ROUTES and not draft.gateway:
+            policies = [policy for policy in policies if view.imports(policy)]
         if policies:
             kind.apply(policies, draft, view)
 

@@ -1,6 +1,7 @@
 """Host names as policies and requests write them: qualifying, wildcards, and taking an authority apart."""
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 _HOST = re.compile(r"(\*\.|\*)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?|\*")
 _IPV4 = re.compile(r"\d{1,3}(\.\d{1,3}){3}")
@@ -62,6 +63,14 @@ def parse_authority(authority: str) -> tuple[str, int] | None:
     if len(host) > 253 or is_wildcard(host) or not (_HOST.fullmatch(host) or _IPV6.fullmatch(host)):
         return None
     return host, port
+
+
+def network(address: str) -> IPv4Network | IPv6Network | None:
+    """An address (brackets and all) or a CIDR range; None where it is none."""
+    try:
+        return ip_network(address.strip("[]"), strict=False)
+    except ValueError:
+        return None
 
 
 def is_address(host: str) -> bool:

@@ -1,6 +1,7 @@
 """The index of services and workloads: by host, by short name. Changed by copying what changes."""
 
 from collections.abc import Hashable, Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple, TypeVar
 
 from . import hosts
@@ -42,6 +43,7 @@ class Registry:
         by_host: dict[str, tuple[Service, ...]],
         by_name: dict[str, tuple[str, ...]],
         outside: Outside,
+        addressed: dict[str, tuple[str, ...]],
     ):
         self.workloads = workloads
         self._serving = serving
@@ -49,12 +51,15 @@ class Registry:
         self.by_host = by_host
         self.by_name = by_name
         self._outside = outside
+        self._addressed = addressed
+        """host -> virtual addresses and ranges of its services."""
+        self._at: list[tuple[IPv4Network | IPv6Network, str]] | None = None
         self._patterns = frozenset(host for host in by_host if hosts.is_wildcard(host))
         self._hosts: tuple[tuple[str, str], ...] | None = None
 
     @classmethod
     def of(cls, workloads: Iterable[Workload], declared: Declared, mesh: MeshConfig) -> "Registry":
-        return cls({}, {}, {}, {}, Outside.of(Declared({}, {}))).changed((), tuple(workloads), declared, mesh, set())[0]
+        return cls({}, {}, {}, {}, Outside.of(Declared({}, {})), {}).changed((), tuple(workloads), declared, mesh, set())[0]
 
     @property
     def hosts(self) -> tuple[tuple[str, str], ...]:
@@ -66,6 +71,17 @@ class Registry:
         if not self._patterns:
             return ()
         return tuple(s for pattern in hosts.suffixes(host) if pattern in self._patterns for s in self.by_host[pattern])
+
+    def at(self, address: str) -> tuple[str, ...]:
+        """The hosts whose services have the virtual address, those of the smallest range first."""
+        wanted = hosts.network(address)
+        if wanted is None or not self._addressed:
+            return ()
+        if self._at is None:
+            ranges = [(found, host) for host, written in self._addressed.items() for each in written if (found := hosts.network(each))]
+            self._at = sorted(ranges, key=lambda item: (-item[0].prefixlen, item[1]))
+        fitting = [host for known, host in self._at if known.version == wanted.version and wanted.network_address in known]
+        return tuple(dict.fromkeys(fitting))
 
     def changed(
         self,
@@ -122,7 +138,7 @@ class Registry:
         outside: Outside,
         dirty: set[tuple[Hashable, ...]],
     ) -> tuple["Registry", bool]:
-        by_host, names = dict(self.by_host), self.by_name
+        by_host, names, addressed = dict(self.by_host), self.by_name, self._addressed
         renamed: dict[str, list[str]] = {}
         exact = True
         for host, (namespace, name) in revised.items():
@@ -138,6 +154,10 @@ class Registry:
                 by_host[host] = now
             else:
                 del by_host[host]
+            addresses = tuple(dict.fromkeys(address for s in now for address in s.addresses))
+            if addresses != addressed.get(host, ()):
+                exact = False  # which of all addresses is now another's cannot be listed
+                addressed = {key: value for key, value in addressed.items() if key != host} | ({host: addresses} if addresses else {})
             for short in {s.name for s in now} ^ {s.name for s in before}:
                 renamed.setdefault(short, []).append(host)
         if renamed:
@@ -146,11 +166,13 @@ class Registry:
                 dirty.add(("named", short))
                 kept = {host for host in (*names.get(short, ()), *changed) if any(s.name == short for s in by_host.get(host, ()))}
                 names[short] = tuple(sorted(kept))
-        following = Registry(workloads, serving, by_host, names, outside)
+        following = Registry(workloads, serving, by_host, names, outside, addressed)
         if renamed or any([s.namespace for s in by_host.get(h, ())] != [s.namespace for s in self.by_host.get(h, ())] for h in revised):
             dirty.add(("hosts",))
         else:
             following._hosts = self._hosts
+        if addressed is self._addressed:
+            following._at = self._at
         return following, exact
 
 

@@ -13,6 +13,7 @@ A *question* is a tuple, and `ask` answers it:
     ("policies", kind, namespace)     policies of a kind, oldest first; namespace None is all
     ("concerning", kind, host)        policies of a kind that can write into this host's drafts, oldest first
     ("concerned", kind)               all hosts that policies of a kind speak of
+    ("at", address)                   hosts of the services with this virtual address, those of the smallest range first
     ("workload", namespace, name)     the workload, or None
     ("local", kind, namespace, name)  policies of a kind that can hold for that workload: of its namespace or the root one, and
                                       selecting it by labels; oldest first
@@ -93,6 +94,8 @@ class Snapshot:
                 return self._registry.wildcards(host)
             case ("named", name):
                 return self._registry.by_name.get(name, ())
+            case ("at", address):
+                return self._registry.at(address)
             case ("hosts",):
                 return self._registry.hosts
             case ("concerned", kind):

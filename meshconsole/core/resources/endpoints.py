@@ -23,7 +23,7 @@ class WorkloadEndpoint(Model):
     labels: dict[str, str] = Field(default_factory=dict)
     """What selectors and subsets look at. `security.istio.io/tlsMode: istio` says that a proxy of the mesh stands there and takes mutual TLS."""
     network: str = Field(default="", max_length=2048)
-    """Endpoints of one network reach one another directly."""
+    """Name of the network. Endpoints of every network are dialled directly: there are no gateways between networks yet."""
     locality: str = Field(default="", max_length=2048)
     """`region/zone/sub-zone`."""
     weight: Uint32 = 0
