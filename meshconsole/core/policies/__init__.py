@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from meshconsole import plugins
 from meshconsole.core.resources import reading
-from meshconsole.core.resources.catalogue import DUPLICATE, EMPTY
+from meshconsole.core.resources.catalogue import DUPLICATE, EMPTY, UNKNOWN_FIELD
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 from meshconsole.core.resources.names import label_faults, name_fault, namespace_fault
 from meshconsole.core.resources.yaml import MAX_BYTES, Lines, load_documents
@@ -30,6 +30,10 @@ KINDS: "dict[tuple[str, str], type[Policy]]"
 _ENVELOPE = ("apiVersion", "kind", "metadata", "spec")
 _SERVERS_OWN = ("status",)
 """Fields that a client may send back as it got them, and that Kubernetes ignores on a write; so do we."""
+
+
+_FEW = 100
+"""Errors in one object up to which more is looked for: who has more has enough to do."""
 
 
 def __getattr__(name: str) -> Any:
@@ -116,7 +120,7 @@ def _read(data: Any) -> "tuple[Policy | None, list[Message]]":
         policy = kind.model_validate(data)
     except ValidationError as e:
         wrong = [replace(m, key=key) for m in reading.messages(e, kind, data)]
-        return None, wrong + _beside(kind, data, e, wrong)
+        return None, wrong + (_beside(kind, data, e, wrong) if len(wrong) <= _FEW else [])
     found = [replace(m, key=m.key or policy.key) for m in (*_names(policy), *policy.check())]
     return (None if any(m.level is Level.ERROR for m in found) else policy), found
 
@@ -129,8 +133,14 @@ def _beside(kind: "type[Policy]", data: dict[str, Any], fault: ValidationError, 
     except (ValidationError, LookupError):
         return []
     paths = [m.path for m in wrong]
+    # A field with an unknown name was meant to be another one of the same mapping.
+    mappings = {m.path.rpartition(".")[0] for m in wrong if m.code == UNKNOWN_FIELD}
     found = (replace(m, key=m.key or understood.key) for m in (*_names(understood), *understood.check()) if m.level is Level.ERROR)
-    return [m for m in found if not any(path.startswith(m.path) or m.path.startswith(path) for path in paths)]
+    return [
+        m
+        for m in found
+        if m.path.rpartition(".")[0] not in mappings and not any(path.startswith(m.path) or m.path.startswith(path) for path in paths)
+    ]
 
 
 def _kind_of(data: dict[str, Any]) -> "tuple[type[Policy] | None, Message | None]":

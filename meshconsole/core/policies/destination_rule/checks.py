@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from meshconsole.core.resources.common import seconds
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.names import export_faults, host_fault, label_faults
 
@@ -24,6 +25,8 @@ Fault = tuple[str, str]
 
 _SUBSET = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _HEADER = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
+MAX_KEEPALIVE, MAX_PROBES = 32767, 127
+MAX_SNI = 255
 _KEYS = {
     "http_header_name": "httpHeaderName",
     "http_cookie": "httpCookie",
@@ -136,8 +139,8 @@ def _hash(given: ConsistentHash, path: str) -> Iterator[Fault]:
     keys = [outside for name, outside in _KEYS.items() if getattr(given, name)]
     if len(keys) != 1:
         yield path, f"needs one of {', '.join(_KEYS.values())}" + (f", not {' and '.join(keys)}" if keys else "")
-    if given.http_header_name and not _HEADER.fullmatch(given.http_header_name):
-        yield f"{path}.httpHeaderName", f"{given.http_header_name!r} is no header name"
+    if given.http_header_name and not _HEADER.fullmatch(given.http_header_name[:4096]):
+        yield f"{path}.httpHeaderName", f"{given.http_header_name[:80]!r} is no header name"
     if given.http_cookie and not given.http_cookie.name:
         yield f"{path}.httpCookie.name", "is required"
     if given.ring_hash and given.maglev:
@@ -152,7 +155,16 @@ def _pool(given: ConnectionPool, path: str) -> Iterator[Fault]:
     for name, part in (("tcp", given.tcp), ("http", given.http)):
         if part is not None and not part.model_fields_set:
             yield f"{path}.{name}", "says nothing; leave it out"
+    alive = given.tcp.tcp_keepalive if given.tcp else None
+    if alive:
+        for name, duration in (("time", alive.time), ("interval", alive.interval)):
+            if duration and seconds(duration) > MAX_KEEPALIVE:
+                yield f"{path}.tcp.tcpKeepalive.{name}", f"{duration} is longer than {MAX_KEEPALIVE}s, the most that Linux takes"
+        if alive.probes > MAX_PROBES:
+            yield f"{path}.tcp.tcpKeepalive.probes", f"{alive.probes} are more than {MAX_PROBES}, the most that Linux takes"
     http = given.http
+    if http and http.http2_keep_alive and not http.http2_keep_alive.timeout:
+        yield f"{path}.http.http2KeepAlive.timeout", "is required"
     if http and http.use_client_protocol and http.h2_upgrade_policy == "UPGRADE":
         yield f"{path}.http.useClientProtocol", "useClientProtocol and h2UpgradePolicy: UPGRADE exclude one another; keep one"
 
@@ -175,6 +187,8 @@ def _tls(given: ClientTls, path: str) -> Iterator[Fault]:
         yield f"{path}.caCertificates", "not supported yet: system; name the file, on Debian /etc/ssl/certs/ca-certificates.crt"
     if given.ca_certificates and given.insecure_skip_verify:
         yield f"{path}.insecureSkipVerify", "caCertificates and insecureSkipVerify exclude one another; keep one"
+    if len(given.sni.encode()) > MAX_SNI:
+        yield f"{path}.sni", f"is longer than {MAX_SNI} bytes"
     for n, name in enumerate(given.subject_alt_names):
         if not name:
             yield f"{path}.subjectAltNames[{n}]", "must not be empty"

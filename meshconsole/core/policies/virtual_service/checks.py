@@ -5,7 +5,6 @@ schema.py knows what a single field may be; fields.py what it may say.
 """
 
 from collections.abc import Iterator
-from itertools import combinations
 
 from meshconsole.core.mesh import hosts as host_names
 from meshconsole.core.mesh.hosts import is_address
@@ -14,7 +13,7 @@ from meshconsole.core.resources.names import export_faults, host_fault, label_fa
 
 from .fields import (
     GRPC,
-    HEADER,
+    MAX_PARAMETER,
     METHODS,
     Fault,
     body_faults,
@@ -22,6 +21,8 @@ from .fields import (
     destination_faults,
     grpc_status,
     header_faults,
+    is_header,
+    printable,
     redirect_faults,
     retry_faults,
 )
@@ -89,10 +90,21 @@ def _hosts(spec: VirtualServiceSpec) -> Iterator[Fault]:
         elif host == "*" and in_mesh:
             sound = False
             yield f"spec.hosts[{n}]", "the wildcard '*' is not allowed for sidecars; name hosts, or bind to gateways only"
-    lower = [host.lower() for host in spec.hosts]
-    for (_, one), (m, other) in combinations(enumerate(lower), 2) if sound else ():
-        if host_names.matches(one, other) or host_names.matches(other, one):
-            yield f"spec.hosts[{m}]", f"the host {other!r} is already among those of {one!r}; keep one"
+    if sound:
+        yield from _overlaps([host.lower() for host in spec.hosts])
+
+
+def _overlaps(hosts: list[str]) -> Iterator[Fault]:
+    """A host that another one, or a wildcard among them, takes in already."""
+    first: dict[str, int] = {}
+    for n, host in enumerate(hosts):
+        if host in first:
+            yield f"spec.hosts[{n}]", f"the host {host!r} stands twice; keep one"
+        first.setdefault(host, n)
+    for host, n in first.items():
+        wider = next((pattern for pattern in host_names.suffixes(host) if pattern != host and pattern in first), None)
+        if wider is not None:
+            yield f"spec.hosts[{n}]", f"the host {host!r} is among those of {wider!r} already; keep one"
 
 
 def _gateway(gateway: str) -> str:
@@ -167,8 +179,8 @@ def _match(match: HttpMatch, path: str, *, comparable: bool) -> Iterator[Fault]:
         outside = {"without_headers": "withoutHeaders", "query_params": "queryParams"}.get(field, field)
         for name, condition in getattr(match, field).items():
             where = f"{path}.{outside}.{name}"
-            if field == "query_params" and not name:
-                yield f"{path}.{outside}", "a parameter's name must not be empty"
+            if field == "query_params" and not 0 < len(name) <= MAX_PARAMETER:
+                yield f"{path}.{outside}", f"a parameter's name has 1 to {MAX_PARAMETER} characters"
             elif field != "query_params" and name.startswith("@request.auth.claims"):
                 yield where, "not supported yet: matching on JWT claims comes with RequestAuthentication"
             elif field != "query_params":
@@ -188,7 +200,7 @@ def _match(match: HttpMatch, path: str, *, comparable: bool) -> Iterator[Fault]:
 def _header_name(name: str, path: str) -> Iterator[Fault]:
     if name.startswith(":"):
         yield path, f"{name!r} is no header here; match :authority, :method, :path and :scheme by authority, method, uri and scheme"
-    elif not HEADER.fullmatch(name):
+    elif not is_header(name):
         yield path, f"{name!r} is no header name"
 
 
@@ -211,6 +223,11 @@ def _rewrite(rewrite: Rewrite, path: str) -> Iterator[Fault]:
         yield path, "uri and uriRegexRewrite exclude one another; keep one"
     if given and not (given.match and given.rewrite):
         yield f"{path}.uriRegexRewrite", "needs match and rewrite, neither of them empty"
+    elif given and not printable(given.rewrite):
+        yield f"{path}.uriRegexRewrite.rewrite", "is one line of printable characters"
+    for name in ("uri", "authority"):
+        if not printable(getattr(rewrite, name)):
+            yield f"{path}.{name}", "is one line of printable characters"
 
 
 def _abort(abort: Abort, path: str) -> Iterator[Fault]:

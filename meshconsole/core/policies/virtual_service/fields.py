@@ -57,6 +57,8 @@ RETRY_ON = frozenset(
     ]
 )
 MAX_BODY = 1024 * 1024
+MAX_HEADER, MAX_PARAMETER = 4096, 256
+"""Envoy takes 16,384 and 1,024 bytes; a character has four at most."""
 _SUBSET = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 # Envoy's own syntax in header values: `%COMMAND%`, `%COMMAND(argument)%`, `%COMMAND(argument):length%`; `%%` is a percent sign.
 _COMMANDS = re.compile(r"([^%]|%%|%[A-Z][A-Z0-9_]*(\([^)]*\))?(:\d+)?%)*")
@@ -90,7 +92,9 @@ def header_faults(headers: Headers | None, path: str) -> Iterator[Fault]:
                 where = f"{path}.{way}.{operation}.{name}"
                 if not (way == "request" and is_authority(name)):
                     yield from _header_name(name, where)
-                if not _printable(value):
+                if len(value) > MAX_HEADER:
+                    yield where, f"{len(value):,} characters are more than {MAX_HEADER:,}"
+                elif not printable(value):
                     yield where, "a header's value is one line of printable characters"
                 elif not _COMMANDS.fullmatch(value):
                     yield where, "a percent sign begins one of Envoy's %COMMANDS%; write %% for the sign itself"
@@ -104,11 +108,15 @@ def header_faults(headers: Headers | None, path: str) -> Iterator[Fault]:
 def _header_name(name: str, path: str) -> Iterator[Fault]:
     if name.startswith(":") or name.lower() == "host":
         yield path, f"{name!r} cannot be changed here"
-    elif not HEADER.fullmatch(name):
+    elif not is_header(name):
         yield path, f"{name!r} is no header name"
 
 
-def _printable(value: str) -> bool:
+def is_header(name: str) -> bool:
+    return bool(len(name) <= MAX_HEADER and HEADER.fullmatch(name))
+
+
+def printable(value: str) -> bool:
     return all(c == "\t" or (c >= " " and c != "\x7f") for c in value)
 
 
@@ -134,7 +142,7 @@ def redirect_faults(redirect: Redirect, path: str) -> Iterator[Fault]:
     if not any(said):
         yield path, "says nothing; add uri, prefixRewrite, authority, scheme or port"
     for name, value in (("uri", redirect.uri), ("prefixRewrite", redirect.prefix_rewrite), ("authority", redirect.authority)):
-        if not _printable(value):
+        if not printable(value):
             yield f"{path}.{name}", "is one line of printable characters"
 
 
