@@ -61,6 +61,8 @@ AGENT_HEARTBEAT = env.float("AGENT_HEARTBEAT", default=20.0)
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=4 * 1024 * 1024)
 
 PROMETHEUS_URL = env("PROMETHEUS_URL", default="")
+HEALTH_TOLERANCES = env.json("HEALTH_TOLERANCES", default=[])
+"""Which shares of failing requests make an edge or node degraded or failed (topology/health.py); empty: Kiali's defaults."""
 GRAFANA_URL = env("GRAFANA_URL", default="")
 JAEGER_URL = env("JAEGER_URL", default="")
 ZIPKIN_URL = env("ZIPKIN_URL", default="")

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from .graph import Health, Instance, Status
 
@@ -59,6 +62,25 @@ DEFAULTS = Tolerances(
     Tolerance("[1-9]|1[0-6]", "grpc", degraded=0, failure=10),
     Tolerance("-", "http|grpc", degraded=0, failure=10),
 )
+
+
+def parse(given: list[dict[str, Any]]) -> Tolerances:
+    """The setting HEALTH_TOLERANCES; nothing given: the defaults. Raises ValueError naming the entry."""
+    every = []
+    for i, entry in enumerate(given):
+        try:
+            tolerance = msgspec.convert(entry, Tolerance)
+            if unknown := set(entry) - set(Tolerance.__slots__):
+                raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+            for pattern in (tolerance.code, tolerance.protocol, tolerance.direction):
+                re.compile(pattern)
+            if not 0 <= tolerance.degraded <= tolerance.failure <= 100:
+                raise ValueError("0 <= degraded <= failure <= 100 does not hold")
+        except (ValueError, re.error) as e:
+            raise ValueError(f"HEALTH_TOLERANCES[{i}]: {e}") from e
+        every.append(tolerance)
+    return Tolerances(*every) if every else DEFAULTS
+
 
 NONE = Health()
 HEALTHY = Health("healthy")

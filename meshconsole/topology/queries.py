@@ -13,8 +13,10 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 import msgspec
+from django.conf import settings
 from django.db import close_old_connections, connection
 from django.db.models.signals import post_migrate
 
@@ -24,7 +26,7 @@ from meshconsole.discovery import registry
 from meshconsole.xds import status
 from telemetry import query
 
-from . import badges
+from . import badges, health
 from .build import Badges, Known, Period, build
 from .diff import diff
 from .graph import KINDS, Graph, GraphKind, Instance
@@ -116,7 +118,13 @@ def answer(question: Question, now: float | None = None) -> Graph:
             question.kind,
             question.namespaces,
             idle=question.idle,
+            tolerances=_tolerances(),
         )
+
+
+@cache
+def _tolerances() -> health.Tolerances:
+    return health.parse(settings.HEALTH_TOLERANCES)
 
 
 _making = 0

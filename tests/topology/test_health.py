@@ -1,7 +1,7 @@
 import pytest
 
 from meshconsole.topology.graph import Health, Instance
-from meshconsole.topology.health import Tolerance, Tolerances, of_instances, of_requests, worst
+from meshconsole.topology.health import DEFAULTS, Tolerance, Tolerances, of_instances, of_requests, parse, worst
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,24 @@ def test_the_state_of_instances(instances: list[Instance], status: str):
 def test_the_worst_wins_and_keeps_all_reasons_the_worst_first():
     total = worst([Health("healthy"), Health("degraded", ("some",)), Health("failure", ("many",)), Health("notReady", ("away",))])
     assert total == Health("failure", ("many", "some", "away"))
+
+
+def test_tolerances_are_read_from_the_settings():
+    given = parse([{"code": "4XX", "protocol": "http", "degraded": 1, "failure": 5}])
+    assert of_requests({("http", "404"): 6, ("http", "200"): 94}, "inbound", given).status == "failure"
+    assert parse([]) is DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"code": "5XX"}, "protocol"),
+        ({"code": "(", "protocol": "http", "degraded": 0, "failure": 1}, "unterminated"),
+        ({"code": "5XX", "protocol": "http", "degraded": 9, "failure": 1}, "does not hold"),
+        ({"code": "5XX", "protocol": "http", "degraded": "much", "failure": 1}, "float"),
+        ({"code": "5XX", "protocol": "http", "degraded": 0, "failure": 1, "way": "inbound"}, "unknown way"),
+    ],
+)
+def test_a_tolerance_that_cannot_be_is_refused_by_its_place(entry: dict, words: str):
+    with pytest.raises(ValueError, match=rf"HEALTH_TOLERANCES\[1\].*{words}"):
+        parse([{"code": "5XX", "protocol": "http", "degraded": 0, "failure": 1}, entry])
