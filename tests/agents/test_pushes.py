@@ -45,6 +45,12 @@ class Api:
     async def proxy(self, id: str) -> dict:
         return await self._call("GET", f"/api/v1/proxies/{id}")
 
+    async def in_sync(self, agent) -> dict:
+        """Until it is written down that the agent has taken just what it holds (and what it was told)."""
+        held = {type_: len(names) for type_, names in agent.cache.versions().items()}
+        counts = lambda p: {t: found["resources"] for t, found in p["types"].items()}  # noqa: E731
+        return await self.until(lambda: self.proxy(agent.id), lambda p: p["connected"] and p["state"] == "SYNCED" and counts(p) == held)
+
     async def workloads(self) -> dict[str, dict]:
         return {w["id"]: w for w in (await self._call("GET", "/api/v1/workloads"))["items"]}
 
@@ -205,9 +211,9 @@ class TestDemand:
 
 
 class TestReconnecting:
-    async def test_nothing_is_sent_to_who_comes_back_with_what_it_should_have(self, pair):
+    async def test_nothing_is_sent_to_who_comes_back_with_what_it_should_have(self, pair, api):
         _, caller = pair
-        await asyncio.sleep(0.2)  # what it was told is written down
+        await api.in_sync(caller)
         await caller.leave()
         before = len(caller.received)
         await caller.connect()

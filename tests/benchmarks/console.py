@@ -1,5 +1,6 @@
 """A real web process on loopback, with a database and a Valkey of its own: what benchmarks and the agents' tests talk to."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -88,6 +89,23 @@ class Console:
             if self.web.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"the web process did not start:\n{self.log()[-4000:]}")
             time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def another(self) -> Iterator[str]:
+        """A second web process on the same database and Valkey: the address for its agents."""
+        mine = self.web, self.port
+        self.port = free_port()
+        try:
+            self.start()
+            second, address = self.web, self.agents
+        finally:
+            self.web, self.port = mine
+        try:
+            yield address
+        finally:
+            assert second is not None
+            second.terminate()
+            second.wait(10)
 
     def kill(self) -> None:
         """As a crash would."""

@@ -1,0 +1,243 @@
+import dataclasses
+import datetime
+
+import pytest
+from django.utils import timezone
+
+from meshconsole.discovery import registry
+from meshconsole.discovery.models import WorkloadRecord
+from meshconsole.discovery.platforms import agents
+from meshconsole.xds import beats, records, status
+from meshconsole.xds import session as s
+from meshconsole.xds.models import HubRecord, ProxyRecord
+from proxyagent.protocol import EnvoyState, Workload
+
+from .test_link import Fake, resources
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HUB = "h1"
+
+
+@pytest.fixture(autouse=True)
+def hub():
+    beats._before.clear()
+    HubRecord.objects.create(id=HUB, started=timezone.now(), beat=timezone.now())
+
+
+def link(name: str, **held: str):
+    fake = Fake()
+    fake.link.facts = dataclasses.replace(fake.link.facts, name=name)
+    fake.link.handle(s.Reported(s.EMPTY), 0)
+    if held:
+        fake.link.offer(resources(**held), 1)
+        fake.answer(1)
+    return fake
+
+
+def connected(*fakes, revision: int = 1) -> None:
+    batch = records.Batch(revision)
+    for fake in fakes:
+        batch.put_whole(records.row(fake.link, HUB))
+    records.write(HUB, batch, timezone.now())
+
+
+def noted(*fakes, revision: int = 0) -> records.Batch:
+    batch = records.Batch(revision)
+    records.put(batch, [fake.link for fake in fakes], HUB)
+    return batch
+
+
+def write(*fakes, revision: int = 0) -> None:
+    records.write(HUB, noted(*fakes, revision=revision), timezone.now())
+
+
+class TestRevisionStatus:
+    def test_it_is_pending_until_the_hub_has_compiled_it(self):
+        connected(link("a", x="1"))
+        assert status.revision_status(2).state == "pending"
+        write(revision=2)
+        assert status.revision_status(2).state == "programmed"
+
+    def test_it_is_programmed_when_all_concerned_have_taken_it(self):
+        a, b, bystander = link("a", x="1"), link("b", x="1"), link("c", y="1")
+        connected(a, b, bystander)
+        for fake in (a, b):
+            fake.link.offer(resources(x="2"), 2)
+        write(a, b, revision=2)
+        found = status.revision_status(2)
+        assert (found.state, found.connected, found.total, found.synced, [p.name for p in found.proxies]) == (
+            "pending",
+            3,
+            2,
+            0,
+            ["a", "b"],
+        )
+        a.answer(2)
+        write(a)
+        assert (status.revision_status(2).state, status.revision_status(2).synced) == ("pending", 1)
+        b.answer(2)
+        write(b)
+        found = status.revision_status(2)
+        assert (found.state, found.total, found.synced, [p.state for p in found.proxies]) == ("programmed", 2, 2, ["SYNCED", "SYNCED"])
+        assert {p.name: p.synced_revision for p in status.proxies()} == {"a": 2, "b": 2, "c": 2}
+
+    def test_a_refusal_fails_the_revision_and_not_those_before_and_after_it(self):
+        a = link("a", x="1", y="1")
+        connected(a)
+        a.link.offer(resources(x="2", y="1"), 2)
+        a.answer(2, cds="no")
+        write(a, revision=2)
+        found = status.revision_status(2)
+        assert (found.state, found.nacked, found.proxies[0].error) == ("failed", 1, "cds: no")
+        assert status.revision_status(1).state == "programmed"
+        write(revision=3)
+        assert status.revision_status(3).state == "programmed"
+
+    def test_who_is_not_connected_is_not_waited_for(self):
+        a = link("a", x="1")
+        connected(a)
+        a.link.offer(resources(x="2"), 2)
+        write(a, revision=2)
+        batch = records.Batch()
+        batch.put_gone("default/a", timezone.now(), goodbye=False)
+        records.write(HUB, batch, timezone.now())
+        assert status.revision_status(2).state == "programmed"
+
+    def test_without_any_hub_nothing_is_waited_for(self):
+        HubRecord.objects.all().delete()
+        assert status.revision_status(5).state == "programmed"
+
+
+class TestWriting:
+    def test_a_thousand_acks_are_a_few_queries(self, django_assert_max_num_queries):
+        fakes = [link(f"p{i}", x="1") for i in range(1000)]
+        with django_assert_max_num_queries(50):
+            connected(*fakes)
+        for fake in fakes:
+            fake.link.offer(resources(x="2"), 2)
+            fake.answer(2)
+        with django_assert_max_num_queries(10):
+            write(*fakes, revision=2)
+        found = status.revision_status(2)
+        assert (found.state, found.synced, len(found.proxies)) == ("programmed", 1000, status.SHOWN)
+
+    def test_what_could_not_be_written_goes_with_what_came_later(self):
+        a, b = link("a", x="1"), link("b", x="1")
+        failed = records.Batch(3)
+        failed.put_whole(records.row(a.link, HUB))
+        failed.put_whole(records.row(b.link, HUB))
+        later = records.Batch(2)
+        later.put_gone("default/a", timezone.now(), goodbye=False)
+        both = failed.before(later)
+        records.write(HUB, both, timezone.now())
+        assert list(ProxyRecord.objects.values_list("pk", flat=True)) == ["default/b"] and HubRecord.objects.get().revision == 3
+
+    def test_an_old_connections_end_does_not_end_the_new_one_elsewhere(self):
+        a = link("a", x="1")
+        connected(a)
+        ProxyRecord.objects.update(hub="h2")
+        batch = records.Batch()
+        batch.put_gone("default/a", timezone.now(), goodbye=False)
+        records.write(HUB, batch, timezone.now())
+        assert ProxyRecord.objects.get().connected
+
+    def test_a_vanished_agent_is_lost_and_one_that_said_goodbye_is_not(self):
+        for name in ("a", "b"):
+            agents.hello(Workload("default", name), timezone.now())
+        connected(link("a", x="1"), link("b", x="1"))
+        batch = records.Batch()
+        batch.put_gone("default/a", timezone.now(), goodbye=False)
+        batch.put_gone("default/b", timezone.now(), goodbye=True)
+        records.write(HUB, batch, timezone.now())
+        assert list(WorkloadRecord.objects.exclude(lost=None).values_list("name", flat=True)) == ["a"]
+        connected(link("a", x="1"))
+        assert not WorkloadRecord.objects.exclude(lost=None).exists()
+
+
+class TestProxies:
+    def test_one_that_never_answered_and_went_has_never_connected(self):
+        a = link("a")
+        a.link.offer(resources(x="1"), 1)
+        connected(a)
+        assert status.proxy("default/a").state == "STALE"
+        ProxyRecord.objects.update(connected=False, hub="")
+        assert status.proxy("default/a").state == "NEVER_CONNECTED"
+
+    def test_of_one_that_is_away_nobody_says_that_it_is_in_sync(self):
+        connected(link("a", x="1"))
+        assert status.proxy("default/a").state == "SYNCED"
+        ProxyRecord.objects.update(connected=False, hub="")
+        assert status.proxy("default/a").state == "STALE" and status.proxy("default/a").types["cds"].state == "STALE"
+
+    def test_its_envoy_and_namespaces_are_told(self):
+        a = link("a", x="1")
+        a.link.envoy = EnvoyState(False, 2, "died")
+        connected(a)
+        (found,) = status.proxies("default")
+        assert (found.envoy_running, found.envoy_restarts, found.envoy_reason) == (False, 2, "died")
+        assert status.proxies("other") == [] == status.proxies(namespaces=["x"]) and status.proxy("default/none") is None
+
+    def test_only_the_refused_type_is_refused(self):
+        a = link("a", x="1")
+        connected(a)
+        a.link.offer(resources(x="2"), 2)
+        a.answer(2, lds="port in use")
+        write(a)
+        types = status.proxy("default/a").types
+        assert (types["cds"].state, types["lds"].state, types["lds"].error) == ("SYNCED", "NACKED", "port in use")
+
+    def test_what_cannot_be_compiled_is_said(self):
+        a = link("a", x="1")
+        connected(a)
+        a.link.compile_error = "could not be compiled: Oops"
+        write(a)
+        assert (status.proxy("default/a").state, status.proxy("default/a").error) == ("STALE", "could not be compiled: Oops")
+
+
+class TestBeats:
+    def later(self, seconds: float) -> datetime.datetime:
+        return timezone.now() + datetime.timedelta(seconds=seconds)
+
+    def test_a_dead_hubs_proxies_are_not_connected_and_their_workloads_lost(self):
+        agents.hello(Workload("default", "a"), timezone.now())
+        connected(link("a", x="1"))
+        beats.begin("h2", self.later(30))
+        assert not HubRecord.objects.filter(pk=HUB).exists() and not ProxyRecord.objects.get().connected
+        assert WorkloadRecord.objects.exclude(lost=None).count() == 1
+
+    def test_a_living_hub_is_left_alone(self):
+        connected(link("a", x="1"))
+        beats.begin("h2", self.later(5))
+        assert ProxyRecord.objects.get().connected and set(beats.alive(self.later(5))) == {HUB, "h2"}
+
+    def test_a_hub_whose_process_is_gone_from_this_machine_is_dead_at_once(self):
+        HubRecord.objects.update(place=beats.place(), pid=2**22 + 1)
+        connected(link("a", x="1"))
+        beats.begin("h2", self.later(0))
+        assert not ProxyRecord.objects.get().connected
+
+    def test_a_hub_that_others_gave_up_comes_back_to_life(self):
+        HubRecord.objects.all().delete()
+        beats.beat(HUB, 7, timezone.now())
+        assert beats.alive(timezone.now()) == {HUB: 7}
+
+    def test_what_was_lost_while_the_console_was_up_goes_after_the_grace(self, settings):
+        settings.ENDPOINT_GRACE = 100
+        agents.hello(Workload("default", "a"), timezone.now())
+        beats.beat(HUB, 0, self.later(0))
+        registry.lose([("default", "a")], self.later(0))
+        for second in range(30, 121, 30):
+            HubRecord.objects.update(beat=self.later(second))
+            beats.beat(HUB, 0, self.later(second))
+        assert not WorkloadRecord.objects.exists()
+
+    def test_what_was_lost_while_no_console_was_up_gets_its_grace_anew(self, settings):
+        settings.ENDPOINT_GRACE = 100
+        agents.hello(Workload("default", "a"), timezone.now())
+        registry.lose([("default", "a")], self.later(0))
+        HubRecord.objects.all().delete()
+        beats.begin("h2", self.later(1000))
+        beats.beat("h2", 0, self.later(1050))
+        assert WorkloadRecord.objects.exists()
+        beats.beat("h2", 0, self.later(1101))
+        assert not WorkloadRecord.objects.exists()
