@@ -198,8 +198,8 @@ def beside() -> tuple[float, dict[str, float], int]:
         "response_bytes": f"sum by ({BY}) ({RATE.format('istio_response_bytes_sum')})",
     }
     totals, each = [], {}
-    with prometheus(targets, 15) as server:
-        while min(targets.scrapes) < 4:
+    with prometheus(targets, 30) as server:
+        while min(targets.scrapes) < 3:
             time.sleep(0.5)
         time.sleep(3)
         for _ in range(10):
