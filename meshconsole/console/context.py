@@ -16,7 +16,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
         return {}
     match = request.resolver_match
     htmx = getattr(request, "htmx", None)
-    fragment = bool(htmx) and not htmx.boosted
+    fragment = bool(htmx and not htmx.boosted)
     said: dict[str, Any] = {
         "scope": Scope.of(request),
         "here": match.url_name if match else "",

@@ -17,6 +17,11 @@ def seen(user: Any) -> set[str] | None:
     return visible(user, Verb.GET, ANY_KIND)
 
 
+def seen_list(user: Any) -> list[str] | None:
+    allowed = seen(user)
+    return None if allowed is None else sorted(allowed)
+
+
 def chosen(user: Any, namespace: str) -> list[str] | None:
     """For queries: the namespaces picked in the masthead among those that one may see; None is all."""
     allowed = seen(user)

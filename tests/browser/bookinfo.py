@@ -93,7 +93,9 @@ def count(start: float, end: float, errors: bool) -> None:
                         said = labels(reporter, source, target, code)
                         counters.append(samples.Counter("istio_requests_total", said, of_code))
                         times = [ms * (0.5 + i / of_code) for i in range(of_code)]
-                        histograms.append(samples.Histogram("istio_request_duration_milliseconds", said, observe(times), sum(times), of_code))
+                        histograms.append(
+                            samples.Histogram("istio_request_duration_milliseconds", said, observe(times), sum(times), of_code)
+                        )
         batch = samples.encode(samples.Batch(start, end, tuple(counters), tuple(histograms)))
         ingest.store(f"default/{proxy}", uuid.uuid4().hex, 1, batch)
 

@@ -29,7 +29,7 @@ def test_a_policy_is_begun_from_an_example_previewed_and_saved(page):
     expect(page.locator("#editor-form .cm-content")).to_contain_text("perTryTimeout")
     expect(page.locator("[data-verdict]")).to_contain_text("Valid")
     dialog = preview(page)
-    expect(dialog).to_contain_text("Created VirtualService ratings")
+    expect(dialog).to_contain_text("Create VirtualService ratings")
     expect(dialog.locator("tr.add", has_text="perTryTimeout: 500ms")).to_be_visible()
     dialog.get_by_label("Why").fill("Ratings may fail now and then")
     dialog.get_by_role("button", name="Save").click()
@@ -137,8 +137,13 @@ def test_a_viewer_sees_policies_and_cannot_change_them(open_page, console):
     expect(page.get_by_text("Only admins make join tokens")).to_be_visible()
     token = page.locator("meta[name=csrf-token]").get_attribute("content")
     answer = page.request.post(
-        f"{console.url}/policies/save/", form={"yaml": ROUTE.format(name="readable", timeout="7s")}, headers={"X-CSRFToken": token, "Referer": console.url}
+        f"{console.url}/policies/save/",
+        form={"yaml": ROUTE.format(name="readable", timeout="7s")},
+        headers={"X-CSRFToken": token, "Referer": console.url},
     )
     assert "VirtualService default/readable" in answer.text()
     assert "HX-Redirect" not in answer.headers
-    assert console.api.get("/apis/networking.istio.io/v1/namespaces/default/virtualservices/readable").json()["spec"]["http"][0]["timeout"] == "2s"
+    assert (
+        console.api.get("/apis/networking.istio.io/v1/namespaces/default/virtualservices/readable").json()["spec"]["http"][0]["timeout"]
+        == "2s"
+    )

@@ -40,7 +40,8 @@ def test_nodes_stay_where_they_are_while_figures_move(page, busy):
     places = graph(page)["places"]
     busy.bookinfo("--seconds", "20", "--errors")
     page.wait_for_function(
-        """() => [...document.querySelector("[data-component=topology]").graph.model.edges.values()].some(e => e.errorShare > 0)""", timeout=15_000
+        """() => [...document.querySelector("[data-component=topology]").graph.model.edges.values()].some(e => e.errorShare > 0)""",
+        timeout=15_000,
     )
     assert graph(page)["places"] == places
 

@@ -71,6 +71,12 @@ def said(word: str) -> str:
     return STATES.get(str(word), ("", "", str(word)))[2]
 
 
+@register.filter
+def will(operation: str) -> str:
+    """What a preview says, where a history says `said`."""
+    return {"create": "Create", "update": "Change", "delete": "Delete"}.get(operation, operation)
+
+
 @register.simple_tag(takes_context=True)
 def with_query(context: Context, **changes: Any) -> str:
     """This page's address with some of its query changed; an empty value takes the key away."""

@@ -1,5 +1,7 @@
 """Trust: the mesh's roots, and every workload's certificate with the life that it has left."""
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +20,7 @@ def certificates(request: HttpRequest) -> HttpResponse:
     scope = Scope.of(request)
     wanted = mesh.chosen(request.user, scope.namespace)
     now = timezone.now()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for c in ca.certificates(wanted, current=True, now=now):
         left = max(0.0, (c.not_after - now) / (c.not_after - c.not_before))
         tone = "bad" if c.state in ("expired", "revoked") or left < 0.1 else "warn" if left < 0.3 else ""

@@ -16,7 +16,7 @@ from meshconsole.configstore import store
 from meshconsole.configstore.body import to_yaml
 from meshconsole.core.resources.messages import Invalid
 
-from .. import diffs, kinds
+from .. import diffs, kinds, mesh, whatif
 from ..programmed import Programmed
 from ..scope import Scope
 
@@ -101,7 +101,16 @@ def rollback(request: HttpRequest, number: int) -> HttpResponse:
             {"change": c, "kind": kinds.of(c.key.group, c.key.kind), "diff": diffs.diff(to_yaml(c.before), to_yaml(c.after))}
             for c in applied.changes
         ]
-        return render(request, "changes/rollback.html", {"number": number, "changes": rows, "target": request.path})
+        return render(
+            request,
+            "changes/rollback.html",
+            {
+                "number": number,
+                "changes": rows,
+                "target": request.path,
+                "whatif": whatif.look(applied.changes, mesh.seen_list(request.user)) if rows else None,
+            },
+        )
     if applied.revision is None:
         flash.info(request, f"Revision {number} is undone already.")
         return redirect("change", number)

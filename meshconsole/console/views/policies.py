@@ -19,7 +19,7 @@ from meshconsole.configstore.body import to_yaml
 from meshconsole.core import policies as door
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 
-from .. import diffs, examples, kinds, mesh
+from .. import diffs, examples, kinds, mesh, whatif
 from ..scope import Scope
 
 
@@ -144,7 +144,13 @@ def preview(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "policies/preview.html",
-        {"applied": applied, "found": [Said.of(m) for m in found], "changes": changes, "yaml": _text(request)},
+        {
+            "applied": applied,
+            "found": [Said.of(m) for m in found],
+            "changes": changes,
+            "yaml": _text(request),
+            "whatif": whatif.look(applied.changes, mesh.seen_list(request.user)) if applied and applied.changes else None,
+        },
     )
 
 

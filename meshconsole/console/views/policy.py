@@ -13,7 +13,7 @@ from meshconsole.configstore import store
 from meshconsole.configstore.body import to_yaml
 from meshconsole.core.resources.messages import Invalid, Key
 
-from .. import diffs, kinds
+from .. import diffs, kinds, mesh, whatif
 from ..programmed import Programmed
 
 TABS = ("edit", "history")
@@ -73,7 +73,9 @@ def rollback(request: HttpRequest, plural: str, namespace: str, name: str, revis
     if request.method == "GET":
         shown = [{"change": c, "diff": diffs.diff(to_yaml(c.before), to_yaml(c.after))} for c in applied.changes]
         return render(
-            request, "policies/rollback.html", {"kind": kind, "key": key, "revision": revision, "changes": shown, "target": request.path}
+            request,
+            "policies/rollback.html",
+            {"kind": kind, "key": key, "revision": revision, "changes": shown, "target": request.path, "whatif": _whatif(request, applied)},
         )
     here = reverse("policy", args=[kind.plural, namespace, name])
     if applied.revision is None:
@@ -87,14 +89,20 @@ def rollback(request: HttpRequest, plural: str, namespace: str, name: str, revis
 @require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest, plural: str, namespace: str, name: str) -> HttpResponse:
     kind, key = _key(request, plural, namespace, name)
-    if request.method == "GET":
-        return render(request, "policies/delete.html", {"kind": kind, "key": key, "target": request.path})
+    dry_run = request.method == "GET"
     try:
-        applied = store.delete([key], author=Author.of(request), message=request.POST.get("message", "").strip())
+        applied = store.delete([key], author=Author.of(request), message=request.POST.get("message", "").strip(), dry_run=dry_run)
     except (Invalid, store.Refused) as refused:
         return _refused(request, refused, kind, key)
+    if dry_run:
+        said = {"kind": kind, "key": key, "target": request.path, "found": applied.messages, "whatif": _whatif(request, applied)}
+        return render(request, "policies/delete.html", said)
     flash.success(request, f"Deleted {kind.name} {namespace}/{name} in revision {applied.revision}. Its history can bring it back.")
     return redirect("policies")
+
+
+def _whatif(request: HttpRequest, applied: store.Applied) -> whatif.WhatIf | None:
+    return whatif.look(applied.changes, mesh.seen_list(request.user)) if applied.changes else None
 
 
 def _refused(request: HttpRequest, refused: Exception, kind: kinds.Kind, key: Key) -> HttpResponse:

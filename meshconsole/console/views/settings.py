@@ -21,6 +21,7 @@ from .. import forms, mesh
 @login_required
 @require_http_methods(["GET", "POST"])
 def settings(request: HttpRequest) -> HttpResponse:
+    user: Any = request.user
     form = forms.NewToken(request.POST or None, namespaces=mesh.namespaces(request.user))
     secret = ""
     if request.method == "POST" and form.is_valid():
@@ -29,13 +30,13 @@ def settings(request: HttpRequest) -> HttpResponse:
         verbs: list[str] = ["get"] if asked["access"] == "read" else []
         try:
             with transaction.atomic():
-                token, secret = tokens.create(request.user, asked["name"], expires=expires, namespaces=asked["namespaces"], verbs=verbs)
+                token, secret = tokens.create(user, asked["name"], expires=expires, namespaces=asked["namespaces"], verbs=verbs)
                 audit.record(Author.of(request), "create", f"ApiToken {token.name}")
         except IntegrityError:
             form.add_error("name", "You have a token of this name already.")
         else:
             form = forms.NewToken(namespaces=mesh.namespaces(request.user))
-    mine: Any = ApiToken.objects.filter(user=request.user, revoked=None).order_by("-created")
+    mine: Any = ApiToken.objects.filter(user=user, revoked=None).order_by("-created")
     return render(request, "settings/page.html", {"form": form, "secret": secret, "tokens": mine, "now": timezone.now()})
 
 
