@@ -1,5 +1,8 @@
 """Fast tests first: pure ones, then the database, then real Envoys, then the browser, then whole meshes."""
 
+import shutil
+from collections.abc import Iterator
+
 import pytest
 
 ORDER = "core golden agent telemetry accounts configstore ca discovery xds agents topology api cli console browser journeys".split()
@@ -13,3 +16,22 @@ def _rank(item: pytest.Item) -> tuple[int, int]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator:
+    """One real browser for all pages; contexts keep them apart."""
+    from playwright.sync_api import sync_playwright
+
+    flags = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--no-first-run",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("chromium-browser"), args=flags)
+        yield browser
+        browser.close()
