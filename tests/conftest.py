@@ -5,7 +5,24 @@ from collections.abc import Iterator
 
 import pytest
 
-ORDER = "core golden agent telemetry accounts configstore ca discovery xds agents topology api cli console browser journeys".split()
+ORDER = [
+    "core",
+    "golden",
+    "agent",
+    "telemetry",
+    "accounts",
+    "configstore",
+    "ca",
+    "discovery",
+    "xds",
+    "agents",
+    "topology",
+    "api",
+    "cli",
+    "console",
+    "browser",
+    "journeys",
+]
 SLOW = ("envoy", "browser", "journey")
 
 

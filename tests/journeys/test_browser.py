@@ -53,8 +53,8 @@ def test_an_edited_policy_is_previewed_saved_and_taken_by_the_proxies(demo, page
 
     write(page, TO_V2.replace("v2", "v3"))
     dialog = preview(page)
-    expect(dialog.locator("tr.del")).to_contain_text("subset: v2")
-    expect(dialog.locator("tr.add")).to_contain_text("subset: v3")
+    expect(dialog.locator("tr.del", has_text="subset: v2")).to_be_visible()
+    expect(dialog.locator("tr.add", has_text="subset: v3")).to_be_visible()
     dialog.get_by_role("button", name="Save").click()
     page.wait_for_url("**?saved=*")
     eventually(lambda: served(demo.page()) == "reviews-v3", 10)
