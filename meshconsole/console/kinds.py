@@ -21,6 +21,12 @@ LOOKS: dict[str, tuple[str, str]] = {
     "WorkloadEntry": ("server", "A workload without an agent of ours"),
     "WorkloadGroup": ("boxes", "A pattern for workload entries"),
     "EnvoyFilter": ("file-code-2", "Envoy configuration, patched by hand"),
+    "RateLimit": ("gauge", "How many requests are let through"),
+    "AlertRule": ("triangle-alert", "When somebody is to be told"),
+    "NotificationChannel": ("radio", "Who is told, and how"),
+    "ServiceLevelObjective": ("badge-check", "How good a service promises to be"),
+    "Rollout": ("git-commit-horizontal", "A new version, step by step"),
+    "FaultExperiment": ("zap", "A failure on purpose, with an end"),
     "Telemetry": ("activity", "What is measured, traced and logged"),
 }
 
@@ -54,6 +60,11 @@ def all_() -> list[Kind]:
 
 def by_plural(plural: str) -> Kind | None:
     return next((k for k in all_() if plural in (k.plural, k.name.lower())), None)
+
+
+def skeleton(kind: Kind, namespace: str) -> str:
+    """The least that one must write of a kind for which there is no example."""
+    return f"apiVersion: {kind.group}/{kind.version}\nkind: {kind.name}\nmetadata:\n  name: \n  namespace: {namespace or 'default'}\nspec:\n  \n"
 
 
 def summary(kind: str, spec: dict[str, Any]) -> str:

@@ -122,6 +122,7 @@ def rollback(request: HttpRequest, number: int) -> HttpResponse:
 @require_GET
 def programmed(request: HttpRequest, number: int) -> HttpResponse:
     """The strip alone; it asks again until nothing is pending."""
-    if store.revision(number) is None:
+    revision = store.revision(number)
+    if revision is None or not visible_changes(request, revision):
         raise Http404(f"There is no revision {number}.")
     return render(request, "fragments/programmed.html", {"programmed": Programmed.of(number), "poll": True})

@@ -55,6 +55,7 @@ def policies(request: HttpRequest) -> HttpResponse:
     )
 
 
+BLANK = "apiVersion: networking.istio.io/v1\nkind: \nmetadata:\n  name: \n  namespace: default\nspec:\n  \n"
 GROUPS = (
     ("Traffic", ("VirtualService",)),
     ("Resilience", ("DestinationRule",)),
@@ -68,17 +69,15 @@ GROUPS = (
 def new(request: HttpRequest) -> HttpResponse:
     """Choose a beginning; then the editor with it."""
     scope = Scope.of(request)
-    slug = request.GET.get("from", "")
-    if not slug:
+    slug, kind = request.GET.get("from", ""), request.GET.get("kind", "")
+    if not slug and not kind:
         groups = [(title, [(kinds.Kind.named(e.kind), e) for e in examples.all_() if e.kind in of]) for title, of in GROUPS]
-        return render(request, "policies/new.html", {"groups": groups})
+        known = {e.kind for e in examples.all_()}
+        return render(request, "policies/new.html", {"groups": groups, "others": [k for k in kinds.all_() if k.name not in known]})
     chosen = examples.by_slug(slug)
-    text = (
-        chosen.in_namespace(scope.namespace)
-        if chosen
-        else "apiVersion: networking.istio.io/v1\nkind: \nmetadata:\n  name: \n  namespace: default\nspec: {}\n"
-    )
-    return render(request, "policies/edit_new.html", {"text": text, "example": chosen})
+    named = next((k for k in kinds.all_() if k.name == kind), None)
+    text = chosen.in_namespace(scope.namespace) if chosen else kinds.skeleton(named, scope.namespace) if named else BLANK
+    return render(request, "policies/edit_new.html", {"text": text, "example": chosen, "kind": named})
 
 
 @dataclass(frozen=True)
