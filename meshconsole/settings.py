@@ -67,6 +67,17 @@ GRAFANA_URL = env("GRAFANA_URL", default="")
 JAEGER_URL = env("JAEGER_URL", default="")
 ZIPKIN_URL = env("ZIPKIN_URL", default="")
 OTLP_EXPORT_URL = env("OTLP_EXPORT_URL", default="")
+CONSOLE_URL = env("CONSOLE_URL", default="http://127.0.0.1:8000")
+"""Where people reach this console: alerts link there."""
+ALERT_ALLOWED_NETWORKS = env.list("ALERT_ALLOWED_NETWORKS", default=[])
+"""Private networks that alerts may be posted to (`10.0.0.0/8,127.0.0.0/8`); public addresses always may."""
+EMAIL_URL = env("EMAIL_URL", default="")
+"""The mail server of alerts: smtp+tls://user:password@host:587. Empty: no e-mail."""
+EMAIL_CONFIGURED = bool(EMAIL_URL)
+if EMAIL_URL:
+    vars().update(env.email("EMAIL_URL"))
+    EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="Meshconsole <meshconsole@localhost>")
 REDIS_URL = env("REDIS_URL", default="")
 """Empty: one process, in-memory channel layer, no revision notices but by polling."""
 
@@ -88,6 +99,7 @@ INSTALLED_APPS = [
     "meshconsole.xds",
     "meshconsole.agents",
     "meshconsole.topology",
+    "meshconsole.alerts",
     "meshconsole.api",
     "meshconsole.console",
     "telemetry",
@@ -166,6 +178,10 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "ca-warn": {"task": "ca.warn", "schedule": 3600.0, "options": {"expires": 1800}},
     "ca-forget": {"task": "ca.forget_the_long_ended", "schedule": 86400.0, "options": {"expires": 43200}},
+    "alerts-evaluate": {"task": "alerts.evaluate", "schedule": 10.0, "options": {"expires": 9}},
+    "alerts-objectives": {"task": "alerts.evaluate_objectives", "schedule": 30.0, "options": {"expires": 25}},
+    "alerts-deliver": {"task": "alerts.deliver", "schedule": 5.0, "options": {"expires": 4}},
+    "alerts-forget": {"task": "alerts.forget", "schedule": 86400.0, "options": {"expires": 43200}},
     "telemetry-retention": {"task": "telemetry.tasks.retain", "schedule": 300.0, "options": {"expires": 240}},
 }
 

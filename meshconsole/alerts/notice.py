@@ -1,0 +1,81 @@
+"""What a channel is told, as it was when it happened. Pure; kept as JSON in the outbox."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+EVENTS = ("trigger", "acknowledge", "resolve", "test")
+
+
+@dataclass(frozen=True)
+class Notice:
+    event: str
+    dedup_key: str
+    """One for all messages about one incident."""
+    rule: str
+    namespace: str
+    instance: str
+    severity: str
+    """critical, error, warning or info."""
+    summary: str
+    description: str = ""
+    runbook: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    value: float | None = None
+    since: str = ""
+    """RFC 3339."""
+    at: str = ""
+    """When this happened."""
+    by: str = ""
+    """Who acknowledged."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Title -> address; the first is the incident's page."""
+
+    @property
+    def id(self) -> str:
+        """The same at each attempt: what a receiver can tell a second copy by."""
+        return hashlib.sha256(f"{self.dedup_key}\0{self.event}\0{self.at}".encode()).hexdigest()[:32]
+
+    @property
+    def title(self) -> str:
+        word = {"trigger": self.severity.upper(), "acknowledge": "ACKNOWLEDGED", "resolve": "RESOLVED", "test": "TEST"}[self.event]
+        return f"[{word}] {self.namespace}/{self.rule}"
+
+    @property
+    def lines(self) -> list[str]:
+        """The text for people."""
+        said = [self.summary]
+        if self.event == "acknowledge":
+            said.append(f"{self.by} is on it.")
+        if self.event == "resolve":
+            said.append("It is over.")
+        if self.description and self.event == "trigger":
+            said.append(self.description)
+        if self.runbook:
+            said.append(f"Runbook: {self.runbook}")
+        return said
+
+    def json(self) -> dict[str, Any]:
+        return {**asdict(self), "labels": dict(self.labels), "links": dict(self.links)}
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> "Notice":
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
+
+
+def links(console: str, grafana: str, incident: int | None, labels: Mapping[str, str]) -> dict[str, str]:
+    """Where to look: the incident, its service or workload, the topology around it, and Grafana where there is one."""
+    console = console.rstrip("/")
+    found = {"Alert": f"{console}/alerts/{incident}/" if incident else f"{console}/alerts/"}
+    namespace = labels.get("namespace", "")
+    scope = f"?{urlencode({'namespace': namespace})}" if namespace else ""
+    for kind in ("service", "workload"):
+        if namespace and labels.get(kind):
+            found[kind.capitalize()] = f"{console}/{kind}s/{quote(namespace)}/{quote(labels[kind])}/"
+    found["Topology"] = f"{console}/topology/{scope}"
+    if grafana:
+        said = {f"var-{k}": v for k, v in labels.items() if k in ("namespace", "service", "workload")}
+        found["Grafana"] = f"{grafana.rstrip('/')}/dashboards" + (f"?{urlencode(said)}" if said else "")
+    return found
