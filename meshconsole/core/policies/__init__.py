@@ -52,7 +52,7 @@ def _kinds() -> "dict[tuple[str, str], type[Policy]]":
                 isinstance(value, type)
                 and issubclass(value, Policy)
                 and value.__module__.startswith(module.__name__)
-                and getattr(value, "plural", "")
+                and hasattr(value, "plural")
             ):
                 yield value
 

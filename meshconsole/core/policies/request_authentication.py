@@ -117,7 +117,9 @@ class RequestAuthentication(Policy):
         chosen = [policy for policy in policies if policy._is_for(workload, view.mesh.root_namespace) and policy.spec.jwt_rules]
         if chosen:
             rules = sorted((rule for policy in chosen for rule in policy.spec.jwt_rules), key=lambda rule: rule.issuer)
-            draft.http_filters.setdefault(HttpFilter.JWT_AUTHN, []).append({"name": FILTER, "typed_config": config(rules)})
+            draft.http_filters.setdefault(HttpFilter.JWT_AUTHN, []).append(
+                {"name": FILTER, "typed_config": config(rules, route_again=isinstance(draft, GatewayDraft))}
+            )
             draft.origins += [policy.origin() for policy in chosen]
 
     def _is_for(self, workload: Workload, root_namespace: str) -> bool:
@@ -142,8 +144,9 @@ def _key_fault(text: str) -> str:
     return ""
 
 
-def config(rules: list[JwtRule]) -> Json:
-    """JwtAuthentication (Istio: convertToEnvoyJwtConfig): a token that is there must be valid; that there is one is not asked."""
+def config(rules: list[JwtRule], *, route_again: bool = False) -> Json:
+    """JwtAuthentication (Istio: convertToEnvoyJwtConfig): a token that is there must be valid; that there is one is not asked.
+    `route_again`: routes may ask for claims (VirtualService, `@request.auth.claims`), which are known only now."""
     names = [f"origins-{i}" for i in range(len(rules))]
     valid_or_missing: list[Json] = [{"requires_any": {"requirements": [{"provider_name": name}, {"allow_missing": {}}]}} for name in names]
     if len(rules) == 1:
@@ -154,13 +157,13 @@ def config(rules: list[JwtRule]) -> Json:
         required = {"requires_any": {"requirements": [*either, {"requires_all": {"requirements": valid_or_missing}}]}}
     return {
         "@type": CONFIG,
-        "providers": {name: _provider(rule) for name, rule in zip(names, rules, strict=True)},
+        "providers": {name: _provider(rule, route_again) for name, rule in zip(names, rules, strict=True)},
         "rules": [{"match": {"prefix": "/"}, "requires": required}],
         "bypass_cors_preflight": True,
     }
 
 
-def _provider(rule: JwtRule) -> Json:
+def _provider(rule: JwtRule, route_again: bool) -> Json:
     provider: Json = {
         "issuer": rule.issuer,
         "local_jwks": {"inline_string": rule.jwks},
@@ -168,6 +171,8 @@ def _provider(rule: JwtRule) -> Json:
         "payload_in_metadata": PAYLOAD,
         "normalize_payload_in_metadata": {"space_delimited_claims": list(dict.fromkeys((*_SPACED, *rule.space_delimited_claims)))},
     }
+    if route_again:
+        provider["clear_route_cache"] = True
     if rule.audiences:
         provider["audiences"] = list(rule.audiences)
     if rule.from_headers:

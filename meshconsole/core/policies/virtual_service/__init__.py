@@ -14,7 +14,7 @@ from meshconsole.core.resources.messages import Message
 from ..base import Phase, Policy, View
 from . import checks
 from .delegates import resolved
-from .matching import MESH, is_catch_all, qualified
+from .matching import MESH, claim_path, is_catch_all, qualified
 from .routes import Place, routes
 from .schema import VirtualServiceSpec
 
@@ -43,6 +43,12 @@ class VirtualService(Policy):
     def gateways(self) -> tuple[str, ...]:
         """`<namespace>/<name>` of each gateway that it is bound to, and `mesh`."""
         return tuple(qualified(gateway, self.metadata.namespace) for gateway in self.spec.gateways) or (MESH,)
+
+    def claims(self) -> Iterator[str]:
+        """The JWT claims that it routes by, as written."""
+        for rule in self.spec.http:
+            for match in rule.match:
+                yield from (name for name in (*match.headers, *match.without_headers) if claim_path(name))
 
     def speaks_of(self, host: str, mesh: MeshConfig) -> str | None:
         """Its host pattern that takes in `host`, the most specific one."""

@@ -26,7 +26,7 @@ from .fields import (
     redirect_faults,
     retry_faults,
 )
-from .matching import MESH
+from .matching import CLAIMS, MESH, claim_path
 from .schema import Abort, Cors, HttpMatch, HttpRoute, Rewrite, VirtualServiceSpec
 
 LARGE_BODY = 100 * 1024
@@ -45,6 +45,8 @@ def faults(spec: VirtualServiceSpec, namespace: str) -> Iterator[Fault]:
         yield "spec.http", "at least one rule is needed"
     for n, http in enumerate(spec.http):
         yield from _rule(http, f"spec.http[{n}]", delegate=delegate)
+    if not delegate and all(gateway == MESH for gateway in spec.gateways):
+        yield from _claims(spec)
 
 
 def warnings(spec: VirtualServiceSpec) -> Iterator[Fault]:
@@ -78,6 +80,17 @@ def deprecations(spec: VirtualServiceSpec) -> Iterator[Fault]:
             yield f"{path}.mirrorPercent", "deprecated; use mirrorPercentage"
         if http.cors_policy and http.cors_policy.allow_origin:
             yield f"{path}.corsPolicy.allowOrigin", "deprecated; use allowOrigins"
+
+
+def _claims(spec: VirtualServiceSpec) -> Iterator[Fault]:
+    for n, http in enumerate(spec.http):
+        for m, match in enumerate(http.match):
+            for field, names in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
+                for name in filter(claim_path, names):
+                    yield (
+                        f"spec.http[{n}].match[{m}].{field}.{name}",
+                        "JWT claims can be matched at gateways only; add the gateway to gateways",
+                    )
 
 
 def _hosts(spec: VirtualServiceSpec) -> Iterator[Fault]:
@@ -181,8 +194,9 @@ def _match(match: HttpMatch, path: str, *, comparable: bool) -> Iterator[Fault]:
             where = f"{path}.{outside}.{name}"
             if field == "query_params" and not 0 < len(name) <= MAX_PARAMETER:
                 yield f"{path}.{outside}", f"a parameter's name has 1 to {MAX_PARAMETER} characters"
-            elif field != "query_params" and name.startswith("@request.auth.claims"):
-                yield where, "not supported yet: matching on JWT claims comes with RequestAuthentication"
+            elif field != "query_params" and name.startswith(CLAIMS):
+                if not claim_path(name):
+                    yield where, f"{name!r} names no claim; write {CLAIMS}.sub or {CLAIMS}[group][id]"
             elif field != "query_params":
                 yield from _header_name(name, where)
             yield from condition_faults(condition, where, comparable=comparable)

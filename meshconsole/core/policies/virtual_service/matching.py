@@ -9,6 +9,10 @@ from .schema import HttpMatch
 
 MESH = "mesh"
 """The gateway that all sidecars are."""
+CLAIMS = "@request.auth.claims"
+"""Instead of a header's name: a claim of the JSON Web Token that a RequestAuthentication verified."""
+JWT_FILTER, JWT_PAYLOAD = "envoy.filters.http.jwt_authn", "payload"
+"""Where the verified claims stand: RequestAuthentication's filter and key."""
 
 
 def qualified(gateway: str, namespace: str) -> str:
@@ -20,6 +24,19 @@ def qualified(gateway: str, namespace: str) -> str:
         return f"{namespace if before == '.' else before}/{after}"
     parts = gateway.split(".")
     return f"{namespace}/{gateway}" if len(parts) == 1 else f"{parts[1]}/{parts[0]}"  # Istio's former `<name>.<namespace>.svc…`
+
+
+def claim_path(name: str) -> tuple[str, ...]:
+    """`@request.auth.claims.group.id` and `@request.auth.claims[group][id]` as ("group", "id"); () for a header (Istio: ToRoutingClaim)."""
+    if not name.startswith(CLAIMS) or not (rest := name.removeprefix(CLAIMS)):
+        return ()
+    if rest.startswith("."):
+        parts = rest[1:].split(".")
+    elif rest.startswith("[") and rest.endswith("]"):
+        parts = rest[1:-1].split("][")
+    else:
+        return ()
+    return tuple(parts) if all(parts) else ()
 
 
 def may_hold(match: HttpMatch, draft: HostDraft, namespace: str, client_namespace: str) -> bool:
@@ -49,12 +66,19 @@ def route_match(match: HttpMatch | None) -> Json:
         return made
     if match.ignore_uri_case and "safe_regex" not in made:
         made["case_sensitive"] = False
-    headers = [_header(name, condition) for name, condition in match.headers.items()]
-    headers += [_absent(name, condition) for name, condition in match.without_headers.items()]
+    headers, claims = [], []
+    for conditions, wanted in ((match.headers, True), (match.without_headers, False)):
+        for name, condition in conditions.items():
+            if path := claim_path(name):
+                claims.append(_claim(path, condition, wanted=wanted))
+            else:
+                headers.append(_header(name, condition) if wanted else _absent(name, condition))
     headers.sort(key=lambda header: header["name"])
-    for name, condition in ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme)):
-        if condition is not None:
-            headers.append(_header(name, condition))
+    if claims:
+        made["dynamic_metadata"] = sorted(claims, key=lambda claim: [part["key"] for part in claim["path"]])
+    for name, single in ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme)):
+        if single is not None:
+            headers.append(_header(name, single))
     if headers:
         made["headers"] = headers
     if match.query_params:
@@ -94,3 +118,15 @@ def _absent(name: str, condition: StringMatch) -> Json:
     if "string_match" in made:
         made["treat_missing_header_as_empty"] = True
     return made
+
+
+def _claim(path: tuple[str, ...], condition: StringMatch, *, wanted: bool) -> Json:
+    """envoy.type.matcher.v3.MetadataMatcher: the claim is such a string, or a list that holds one."""
+    value: Json = {"safe_regex": {"regex": ".+"}} if condition.asks_for_presence else string_match(condition)
+    either = [{"string_match": value}, {"list_match": {"one_of": {"string_match": value}}}]
+    made: Json = {
+        "filter": JWT_FILTER,
+        "path": [{"key": part} for part in (JWT_PAYLOAD, *path)],
+        "value": {"or_match": {"value_matchers": either}},
+    }
+    return made if wanted else {**made, "invert": True}

@@ -55,7 +55,8 @@ def rules(http: Iterable[HttpRoute], place: Place) -> Iterator[Rule]:
 def routes(found: Iterable[Rule]) -> Iterator[Route]:
     """Draft routes in order. A route that takes every request ends them: nothing after it can be reached."""
     for rule in found:
-        for match in rule.http.match or [None]:
+        matches: list[HttpMatch | None] = [*rule.http.match] or [None]
+        for match in matches:
             if match is not None and not may_hold(match, rule.place.draft, rule.place.namespace, rule.place.view.namespace):
                 continue
             made = _route(rule, match)
