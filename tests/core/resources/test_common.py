@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 from google.protobuf import duration_pb2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -42,6 +42,7 @@ def test_most_durations_are_whole_milliseconds_from_one_on(written: str):
         POSITIVE.validate_python(written)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.sampled_from(["ms", "s", "m", "h", "us"]))
 def test_protobuf_reads_every_duration_as_what_was_written(number: int, unit: str):
     written = f"{number}{unit}"
