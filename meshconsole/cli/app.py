@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import mesh, processes, resources, tokens
+from . import explaining, mesh, processes, resources, tokens
 from .connection import Settings
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for command in (
     resources.delete,
     resources.rollback,
     resources.history,
+    explaining.explain,
     mesh.proxy_status,
     mesh.proxy_config,
     mesh.topology,
