@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from meshconsole.core.envoy import defaults, routes
+from meshconsole.core.envoy import defaults, listeners, routes
 from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json, Route, RouteDestination
 from meshconsole.core.envoy.resource_set import XdsType
 from meshconsole.core.envoy.wire import blob
@@ -45,6 +45,7 @@ def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     write(kinds, tracer, view, draft)
     if not draft.routes:
         return _unknown(tracer, client, canonical)
+    _do_not_wait(draft, tracer, client)
     facts, body = render(draft, service, tracer, client, canonical.name)
     return Result(facts, (blob(XdsType.VHDS, canonical.name, body, tuple(draft.origins)),))
 
@@ -67,6 +68,14 @@ def default_route(view: UnitView, service: Service, port: int) -> Route:
     )
 
 
+def _do_not_wait(draft: HostDraft, tracer: Tracer, client: ClientClass) -> None:
+    """A route to a cluster that nobody defines is answered 503 at once, as in Istio; else each of its requests would wait for the cluster
+    to be discovered on demand, 5 s long."""
+    for each in draft.routes:
+        if any(not tracer.unit(("cluster", client, destination.cluster)).value.exists for destination in each.destinations):
+            each.filters[HttpFilter.ON_DEMAND] = listeners.not_on_demand()
+
+
 def render(
     draft: HostDraft, service: Service | None, tracer: Tracer, client: ClientClass, name: str, *, require_tls: bool = False
 ) -> tuple[HostFacts, Json]:
@@ -77,7 +86,7 @@ def render(
     rendered = [routes.route(each, hash_policy) for each in draft.routes]
     origins = tuple(dict.fromkeys(draft.origins))
     body = routes.virtual_host(name, draft.domains, rendered, service=words, origins=origins, require_tls=require_tls)
-    filters = frozenset(place for each in draft.routes for place in each.filters)
+    filters = frozenset(place for each in draft.routes for place in each.filters if place is not HttpFilter.ON_DEMAND)
     return HostFacts(tuple(routes.clusters_of(draft.routes)), filters), body
 
 

@@ -23,6 +23,11 @@ def on_demand() -> Json:
     return {"name": "envoy.filters.http.on_demand", "typed_config": config}
 
 
+def not_on_demand() -> Json:
+    """Of a route: its requests wait for no cluster."""
+    return {"@type": HTTP + "on_demand.v3.PerRouteConfig"}
+
+
 def fault() -> Json:
     return {"name": "envoy.filters.http.fault", "typed_config": {"@type": HTTP + "fault.v3.HTTPFault"}}
 

@@ -144,6 +144,12 @@ def test_an_only_destination_gets_all_whatever_its_weight(proxy: Proxy):
     assert proxy.served_by("/only", 10) == {"v2": 10}
 
 
+def test_a_destination_that_nobody_defines_is_503_at_once(proxy: Proxy):
+    for path in ("/no-subset", "/no-service"):
+        answer = proxy.get(path)
+        assert answer.status == 503 and answer.seconds < 1
+
+
 def test_rewrites_change_path_and_host(proxy: Proxy):
     assert proxy.get("/prefix/a?b=c").seen["path"] == "/new/a?b=c"
     assert proxy.get("/exact").seen["path"] == "/new"
