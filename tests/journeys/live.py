@@ -193,13 +193,9 @@ class LiveMesh:
         eventually(synced, seconds)
 
     def warm(self, client: Instance, url: str, wanted: int = 200) -> None:
-        """Until calls succeed: endpoints may still be on their way, and connections made under an earlier policy serve once more."""
-
-        def in_a_row() -> bool:
-            with client.client() as session:
-                return all(session.get(url).status_code == wanted for _ in range(12))
-
-        eventually(in_a_row, 30)
+        """Until calls succeed: endpoints may still be on their way, and a connection made under an earlier policy serves once more. Each
+        call comes by a connection of its own, so that every worker of the caller's Envoy has a turn."""
+        eventually(lambda: all(client.get(url).status_code == wanted for _ in range(24)), 30)
 
     # --- policies -----------------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ spec:
   - from: [{source: {principals: [cluster.local/ns/default/sa/client]}}]
     to: [{operation: {paths: ["/secret*"]}}]
 """)
-    eventually(lambda: [mesh.client.get(URL + "secret").status_code for _ in range(6)] == [403] * 6, 15)
+    mesh.warm(mesh.client, URL + "secret", 403)
     assert mesh.client.get(URL + "public").status_code == 200
     with mesh.v2.client() as another:
         assert another.get(URL + "secret").status_code == 200
@@ -73,7 +73,7 @@ spec:
     to: [{operation: {methods: [GET]}}]
 """)
     # A connection that stood before the policy may serve one more request; then it is let go.
-    eventually(lambda: [mesh.client.get(URL).status_code for _ in range(6)] == [403] * 6, 15)
+    mesh.warm(mesh.client, URL, 403)
     with mesh.v2.client() as another:
         eventually(lambda: another.get(URL).status_code == 200, 15)
         assert another.post(URL).status_code == 403
