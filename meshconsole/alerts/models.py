@@ -52,8 +52,8 @@ class Incident(models.Model):
 
     @property
     def dedup_key(self) -> str:
-        """One for all messages about this incident, stable over retries and restarts."""
-        return f"meshconsole/{self.namespace}/{self.rule}/{self.pk}"
+        """One for all messages about this incident, stable over retries and restarts; its time tells it from one of a database before this one."""
+        return f"meshconsole/{self.namespace}/{self.rule}/{self.pk}-{int(self.since.timestamp())}"
 
 
 class Silence(models.Model):
