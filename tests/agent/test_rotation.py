@@ -37,7 +37,7 @@ class Client:
 
 
 async def test_a_certificate_with_a_life_of_seconds_rotates_under_load_without_a_failed_request(console, agents, origin, tmp_path):
-    console.life = 4.0
+    console.life = 6.0
     agent = agents(console)
     await console.until(protocol.State)
     port = free_port()
@@ -47,12 +47,12 @@ async def test_a_certificate_with_a_life_of_seconds_rotates_under_load_without_a
     await agent.serves()
     client = Client(console.authority, port, tmp_path)
     answers = []
-    end = asyncio.get_running_loop().time() + 10
+    end = asyncio.get_running_loop().time() + 13
     while asyncio.get_running_loop().time() < end:
         answers.append(await client.get())
         await asyncio.sleep(0.01)
     assert {status for status, _ in answers} == {"HTTP/1.1 200 OK"}
-    assert len({serial for _, serial in answers}) >= 4
+    assert len({serial for _, serial in answers}) >= 3
     assert len(answers) > 80
     renewals = [f for f in console.frames if isinstance(f, protocol.SignRequest)]
     assert len(renewals) >= 3
