@@ -91,6 +91,17 @@ def put_test(channel: Channel, now: datetime, by: str) -> Delivery:
     return Delivery.objects.create(channel=channel.key, event="test", notice=notice.json(), due=now, created=now)
 
 
+def send_test(channel: Channel, by: str, now: datetime) -> Delivery:
+    """At once, in this process: who presses the button wants to see the answer. Not tried again."""
+    row = claim(put_test(channel, now, by), now)
+    if row is None:  # a worker was faster
+        return Delivery.objects.filter(channel=channel.key, event="test").latest("pk")
+    deliver(row)
+    Delivery.objects.filter(pk=row.pk, state=State.WAITING).update(state=State.FAILED)
+    row.refresh_from_db()
+    return row
+
+
 def due(now: datetime) -> list[Delivery]:
     """What may be sent now, oldest first: waiting and due, or claimed by a worker whose lease has ended. Of one incident and channel only the first."""
     open_ = Delivery.objects.filter(state__in=(State.WAITING, State.CLAIMED)).order_by("pk")

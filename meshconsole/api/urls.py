@@ -3,9 +3,12 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from .views import changes, discovery, docs, machines, mesh, resources, revisions, trust
+from .views import alerts, changes, discovery, docs, machines, mesh, resources, revisions, trust
 
 one = "apis/<str:group>/<str:version>/namespaces/<str:namespace>/<str:plural>"
+
+SECRETS = {"group": "", "version": "v1", "plural": "secrets"}
+"""The one kind of Kubernetes' core group, whose paths have no group in them."""
 
 urlpatterns = [
     path("healthz", machines.Healthz.as_view()),
@@ -42,10 +45,26 @@ urlpatterns = [
     path("api/v1/tokens", trust.Tokens.as_view()),
     path("api/v1/tokens/<int:id>", trust.Token.as_view()),
     path("api/v1/audit", trust.Audit.as_view()),
+    path("api/v1/alerts", alerts.Alerts.as_view()),
+    path("api/v1/alerts/<int:id>", alerts.OneAlert.as_view()),
+    path("api/v1/alerts/<int:id>/acknowledge", alerts.Acknowledge.as_view()),
+    path("api/v1/alerts/<int:id>/silence", alerts.SilenceOne.as_view()),
+    path("api/v1/silences", alerts.Silences.as_view()),
+    path("api/v1/silences/<int:id>", alerts.Silence.as_view()),
+    path("api/v1/alert-rules", alerts.AlertRules.as_view()),
+    path("api/v1/alert-rules/prometheus", alerts.PrometheusRules.as_view()),
+    path("api/v1/slos", alerts.Objectives.as_view()),
+    path("api/v1/notifiers", alerts.Notifiers.as_view()),
+    path("api/v1/notifiers/<str:namespace>/<str:name>/secret", alerts.NotifierSecret.as_view()),
+    path("api/v1/notifiers/<str:namespace>/<str:name>/test", alerts.NotifierTest.as_view()),
+    path("api/v1/deliveries/<int:id>/retry", alerts.Retry.as_view()),
     # Kubernetes'
     path("version", discovery.Version.as_view()),
     path("api", discovery.Api.as_view()),
     path("api/v1", discovery.ApiV1.as_view()),
+    path("api/v1/secrets", resources.Many.as_view(), SECRETS),
+    path("api/v1/namespaces/<str:namespace>/secrets", resources.Many.as_view(), SECRETS),
+    path("api/v1/namespaces/<str:namespace>/secrets/<str:name>", resources.One.as_view(), SECRETS),
     path("api/v1/namespaces", discovery.Namespaces.as_view()),
     path("api/v1/namespaces/<str:namespace>", discovery.Namespace.as_view()),
     path("apis", discovery.Apis.as_view()),
@@ -56,6 +75,7 @@ urlpatterns = [
     path(f"{one}/<str:name>", resources.One.as_view()),
     path("openapi/v2", discovery.OpenApiV2.as_view()),
     path("openapi/v3", discovery.OpenApiV3.as_view()),
+    path("openapi/v3/api/v1", discovery.OpenApiV3Group.as_view(), {"group": "", "version": "v1"}),
     path("openapi/v3/apis/<str:group>/<str:version>", discovery.OpenApiV3Group.as_view()),
     re_path(r"^(?:apis?|openapi|sd)/(?P<path>.*)$", machines.Nothing.as_view()),
 ]

@@ -26,11 +26,11 @@ NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 
 def notice(event="trigger", **changes):
     labels = {"namespace": "default", "service": "reviews"}
-    said = dict(
-        event=event, dedup_key="meshconsole/default/r/1", rule="r", namespace="default", instance="reviews.default.svc.cluster.local",
-        severity="critical", summary="7 % of <all> requests failed", labels=labels, value=0.07, since=NOW.isoformat(),
-        at=(NOW + timedelta(minutes=1)).isoformat(), by="bob", links=links("https://mesh.example.com", "", 1, labels),
-    )  # fmt: skip
+    said = {
+        "event": event, "dedup_key": "meshconsole/default/r/1", "rule": "r", "namespace": "default", "instance": "reviews.default.svc.cluster.local",
+        "severity": "critical", "summary": "7 % of <all> requests failed", "labels": labels, "value": 0.07, "since": NOW.isoformat(),
+        "at": (NOW + timedelta(minutes=1)).isoformat(), "by": "bob", "links": links("https://mesh.example.com", "", 1, labels),
+    }  # fmt: skip
     return Notice(**{**said, **changes})
 
 
