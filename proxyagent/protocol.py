@@ -148,6 +148,14 @@ class Metrics(Frame):
     """msgpack of telemetry.samples.Batch."""
 
 
+class Spans(Frame):
+    """What Envoy's tracer reported, as it came: one ExportTraceServiceRequest of OTLP. Not acknowledged: one that is lost is lost."""
+
+    batch: bytes
+    dropped: int = 0
+    """Bytes of spans that were thrown away since the last frame, the oldest first, while the console was away."""
+
+
 class Health(Frame):
     """The application's health as the agent's own check sees it."""
 
@@ -200,7 +208,7 @@ class Welcome(Frame):
     identity: str
     """The SPIFFE id."""
     trust_bundle: bytes
-    """PEM."""
+    """PEM; empty when the one that the agent has is still the right one."""
     certificate: bytes = b""
     """PEM chain, leaf first; empty when the one that the agent proved is still the right one."""
     heartbeat: float = 20.0
@@ -253,7 +261,7 @@ class Ask(Frame):
     what: Literal["config_dump", "stats", "clusters", "listeners", "server_info"]
 
 
-FromAgent = Hello | Join | Prove | State | StateList | Demand | Applied | SignRequest | Metrics | Health | EnvoyState | Answer | Goodbye
+FromAgent = Hello | Join | Prove | State | StateList | Demand | Applied | SignRequest | Metrics | Spans | Health | EnvoyState | Answer | Goodbye
 FromConsole = Challenge | Refused | Welcome | ListState | Push | Certificate | MetricsStored | Ask
 
 _encoder = msgspec.msgpack.Encoder()

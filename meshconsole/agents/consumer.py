@@ -56,6 +56,9 @@ class AgentConsumer(AsyncWebsocketConsumer):
         except (DatabaseError, InterfaceError, OSError) as e:
             log.warning("Agent at %s cannot be served now: %s", self.address, e)
             await self._refuse(protocol.Refused("busy", "the console's database does not answer", retry=True))
+        except Exception:
+            log.exception("The conversation with the agent at %s ended by a fault of ours", self.address)
+            await self._refuse(protocol.Refused("busy", "the console stumbled", retry=True))
         finally:
             await self._leave()
 
@@ -63,17 +66,20 @@ class AgentConsumer(AsyncWebsocketConsumer):
         if (await self._receive())["type"] != "websocket.connect":
             return
         await self.accept()
-        async with _deadline(limits.HANDSHAKE_SECONDS):
-            hello, enrolled = await self._enrol()
-            state = await self._expect(protocol.State)
         current = hub.current()
         if current is None:
             raise Refusal("busy", "the console is starting or stopping")
+        async with _deadline(limits.HANDSHAKE_SECONDS):
+            self.link = link = await self._begin(current)
+        while True:
+            await self._handle(current, link, await self._next())
+
+    async def _begin(self, current: hub.Hub) -> Link:
+        hello, enrolled = await self._enrol()
+        state = await self._expect(protocol.State)
         self.labels = hello.workload.labels
         self.intake = Intake(enrolled.facts.proxy_id, self._say)
-        self.link = current.connect(enrolled.facts, state, self.outbox.put, self._replace)
-        while True:
-            await self._handle(current, self.link, await self._next())
+        return current.connect(enrolled.facts, state, self.outbox.put, self._replace)
 
     async def _enrol(self) -> tuple[protocol.Hello, enrolment.Enrolled]:
         hello = enrolment.first_frame(await self._bytes(limits.HANDSHAKE_BYTES))
@@ -100,6 +106,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
             case protocol.Metrics():
                 assert self.intake is not None
                 await self.intake.put(frame)
+            case protocol.Spans():
+                pass
             case protocol.Health():
                 await self.costly.take()
                 await in_database(agents.health, self._name, frame, timezone.now())
@@ -113,6 +121,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 await in_database(agents.goodbye, self._name)
             case protocol.Answer():
                 pass  # to a question whose asker has gone
+            case protocol.Spans():
+                pass  # nobody stores traces yet; spans are never acknowledged and may be lost
             case _:
                 raise Refusal("malformed", f"{type(frame).__name__} is not said at this point")
 

@@ -5,6 +5,7 @@ Everything happens in one transaction: a join token is not spent on an agent tha
 """
 
 import datetime
+import hashlib
 from dataclasses import dataclass
 
 import msgspec
@@ -92,9 +93,22 @@ def enrol(
             raise Refusal("identity", str(e)) from e
         except registry.Refused as e:
             raise Refusal("malformed", str(e)) from e
-    told = ProxyRecord.objects.filter(pk=proxy_id).values_list("told", flat=True).first() or ""
+    told, bundle = ProxyRecord.objects.filter(pk=proxy_id).values_list("told", "bundle").first() or ("", "")
+    has = hashlib.sha256(welcome.trust_bundle).hexdigest()[:32]
+    if has == bundle and not welcome.certificate:
+        welcome = msgspec.structs.replace(welcome, trust_bundle=b"")  # empty: keep yours
     facts = Facts(
-        spec.namespace, spec.name, spec.kind, spec.service_account, address, hello.agent_version, hello.envoy_version, serial, now, told
+        spec.namespace,
+        spec.name,
+        spec.kind,
+        spec.service_account,
+        address,
+        hello.agent_version,
+        hello.envoy_version,
+        serial,
+        now,
+        told,
+        has,
     )
     return Enrolled(facts, welcome)
 

@@ -8,6 +8,7 @@ Issuing one workload certificate. The order of the checks is the point; nothing 
 """
 
 import datetime
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,9 +24,11 @@ from meshconsole.accounts import audit
 from meshconsole.accounts.author import Author
 from meshconsole.core.mesh.spiffe import Identity
 
-from . import authority, request
+from . import authority, keystore, request
 from .models import Issued
 from .subject import Subject
+
+log = logging.getLogger(__name__)
 
 
 class Refusal(ValueError):
@@ -60,7 +63,11 @@ def issue(
     jitter: float | None = None,
 ) -> SVID:
     """Raises Refusal. `prove` says who asks, or raises Refusal itself; `jitter` in 0..1 moves the renewal around the half of its life."""
-    issuer = authority.active(now)
+    try:
+        issuer = authority.active(now)
+    except keystore.Locked as e:
+        log.error("No certificate can be issued: %s", e)
+        raise Refusal("busy", "the console cannot read its own signing key; its operator finds the reason in its log") from e
     if not issuer.certificate.not_valid_before_utc <= now < issuer.certificate.not_valid_after_utc:
         raise Refusal("busy", "the console's issuing certificate is not valid now; its operator must rotate it")
     try:

@@ -35,6 +35,8 @@ class Facts:
     since: datetime.datetime
     told: str = ""
     """What we remember of the aliases that it was told (ProxyRecord.told)."""
+    bundle: str = ""
+    """Digest of the trust bundle that it has."""
 
     @property
     def proxy_id(self) -> str:
@@ -100,10 +102,12 @@ class Link:
 
     def offer(self, desired: ResourceSet, revision: int) -> bool:
         """What it shall hold as of `revision`. False where that is nothing new."""
-        self.compile_error = ""
+        before, self.compile_error = self.compile_error, "; ".join(map(str, desired.failures))[:2000]
         have = self.session.desired
-        if have is desired or (have is not None and have.blobs == desired.blobs and have.aliases == desired.aliases):
-            return False
+        if have is desired or (
+            have is not None and have.blobs == desired.blobs and have.aliases == desired.aliases and have.partial == desired.partial
+        ):
+            return self.compile_error != before
         if have is None or have.blobs.keys() != desired.blobs.keys():
             self.counts = dict(Counter(str(type_) for type_, _ in desired.blobs))
         self.pending_from = revision if self.pending_from is None else self.pending_from

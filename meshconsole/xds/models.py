@@ -52,6 +52,8 @@ class ProxyRecord(models.Model):
     acked_at = models.DateTimeField(null=True)
     told = models.CharField(max_length=32, blank=True)
     """Digest of the aliases that the agent knows: its own digest does not cover them."""
+    bundle = models.CharField(max_length=32, blank=True)
+    """Digest of the trust bundle that the agent has: one that comes back need not be sent it again."""
     hosts = models.JSONField(default=list)
     """Its demand: authorities …"""
     clusters = models.JSONField(default=list)

@@ -87,6 +87,7 @@ def row(link: Link, hub: str) -> ProxyRecord:
         resources=link.counts,
         acked_at=timezone.now() if link.synced_revision or link.in_sync else None,
         told=link.told,
+        bundle=facts.bundle,
         hosts=sorted(link.demand.hosts),
         clusters=sorted(link.demand.clusters),
         **dict(zip(COLUMNS, sync(link), strict=True)),

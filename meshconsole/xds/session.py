@@ -194,14 +194,17 @@ class Session:
         if desired is held:
             return (), (), aliases
         changed = tuple(b for name, b in desired.items() if not _same(held.get(name), b) and name not in held_back)
-        removed = tuple(name for name in held if name not in desired and name not in held_back)
+        # Of what could not be compiled nobody knows whether it is still wanted.
+        removed = () if self.desired.partial else tuple(name for name in held if name not in desired and name not in held_back)
         if held_back:
             aliases = {a: host for a, host in aliases.items() if (XdsType.VHDS, host) not in held_back}
         return changed, removed, aliases
 
     def _accepted(self, delta: _Delta) -> None:
         held = self.held or {}
-        if delta.held_back:
+        if delta.desired.partial:
+            self.held = dict(held) | {name: b for name, b in delta.desired.blobs.items() if name not in delta.held_back}
+        elif delta.held_back:
             kept = {name: held[name] for name in delta.held_back if name in held}
             self.held = {name: b for name, b in delta.desired.blobs.items() if name not in delta.held_back} | kept
         else:

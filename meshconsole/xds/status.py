@@ -92,7 +92,7 @@ def revision_status(number: int) -> RevisionStatus:
     # The hubs were read first: one that says 'compiled' has written beforehand what its proxies lack.
     lacking = list(held.filter(pending_from__lte=number, pending_to__gte=number).order_by("nacked_revision", "pk"))
     taken = held.filter(taken_from__lte=number, taken_to__gte=number).exclude(pending_from__lte=number, pending_to__gte=number)
-    nacked = [r for r in lacking if (r.nacked_revision or 0) >= number]
+    nacked = [r for r in lacking if r.nacked_revision is not None and r.nacked_revision >= number]
     behind = [hub for hub, revision in alive.items() if revision < number]
     synced = taken.count()
     shown = [*nacked, *(r for r in lacking if r not in nacked)][:SHOWN]
@@ -109,7 +109,7 @@ def revision_states(numbers: Iterable[int]) -> dict[int, str]:
     compiled = min(alive.values(), default=None)
     found = {}
     for number in set(numbers):
-        nacks = [nacked for first, last, nacked in lacking if first <= number and (last is None or number <= last)]
+        nacks = [nacked for first, last, nacked in lacking if first is not None and first <= number and (last is None or number <= last)]
         if any(nacked is not None and nacked >= number for nacked in nacks):
             found[number] = "failed"
         else:

@@ -17,6 +17,7 @@ from proxyagent.protocol import Challenge, Hello, Join, Prove, Refused, State, W
 from proxyagent.session import Elapsed
 
 from .conftest import workload
+from .test_pushes import Api
 
 
 class Raw:
@@ -145,6 +146,16 @@ class TestComingBack:
         serial = one.serial
         await one.connect()
         assert one.of(Welcome)[-1].certificate == b"" and one.serial == serial
+
+    async def test_the_trust_bundle_is_not_sent_to_who_has_it(self, agent, console):
+        one = await agent().connect()
+        bundle = one.bundle
+        await one.until(lambda: one.pushes)
+        await Api(console).in_sync(one)
+        await one.leave()
+        before = one.bytes_received
+        await one.connect()
+        assert one.of(Welcome)[-1].trust_bundle == b"" and one.bundle == bundle and one.bytes_received - before <= 250
 
     async def test_a_serial_without_its_key_is_refused(self, agent):
         one = await agent().connect()

@@ -29,7 +29,7 @@ class Api:
     """What the faces say, asked over HTTP as anybody would."""
 
     def __init__(self, console):
-        self.client = console.client()
+        self.console, self.client = console, console.client()
 
     async def _call(self, method: str, path: str, **options):
         answer = await asyncio.to_thread(self.client.request, method, path, **options)
@@ -63,7 +63,7 @@ class Api:
             except AssertionError as e:  # a proxy that is not written down yet is a 404
                 last = e
             await asyncio.sleep(0.05)
-        raise AssertionError(last)
+        raise AssertionError(f"not within {seconds} s: {last}\n{self.console.log()[-3000:]}")
 
 
 @pytest.fixture

@@ -223,3 +223,11 @@ def test_of_several_processes_at_the_first_start_one_makes_the_root():
     winner = authority.active(NOW)
     loser = authority._create(NOW)  # it had looked before the winner's commit
     assert loser.certificate.encode() == winner.root.public_bytes(serialization.Encoding.PEM) and TrustRoot.objects.count() == 1
+
+
+def test_a_key_that_cannot_be_read_is_the_operators_business_and_not_the_agents(settings, caplog):
+    authority.active(NOW)
+    settings.SECRET_KEY = "another"
+    with pytest.raises(Refusal) as refused:
+        issue()
+    assert refused.value.code == "busy" and "CA_KEY_ENCRYPTION_KEY" not in str(refused.value) and "CA_KEY_ENCRYPTION_KEY" in caplog.text
