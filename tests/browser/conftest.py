@@ -1,6 +1,6 @@
 """A real Chromium, a console with Bookinfo in it, and one with nothing; every page must load without a complaint of the browser."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -45,22 +45,40 @@ class Complaints(list[str]):
         page.on("response", lambda r: self.append(f"{r.status} {r.url}") if r.status >= 500 else None)
 
 
+@pytest.fixture(scope="session")
+def sessions(chromium) -> Callable[..., dict]:
+    """What a browser keeps of somebody who signed in: each person does so once, for hashing passwords takes its time."""
+    kept: dict[tuple[str, str], dict] = {}
+
+    def session(console: Console, username: str, password: str) -> dict:
+        if (console.url, username) not in kept:
+            context = chromium.new_context(base_url=console.url)
+            page = context.new_page()
+            page.goto("/login/")
+            page.get_by_label("User name").fill(username)
+            page.get_by_label("Password").fill(password)
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url("**/")
+            kept[console.url, username] = context.storage_state()
+            context.close()
+        return kept[console.url, username]
+
+    return session
+
+
 @pytest.fixture
-def open_page(chromium) -> Iterator:
-    """`open_page(console)`: a fresh browser profile, signed in unless told otherwise."""
+def open_page(chromium, sessions) -> Iterator:
+    """`open_page(console)`: a fresh browser profile on the overview, signed in unless told otherwise."""
     contexts, complaints = [], Complaints()
 
     def open_(console: Console, *, username: str = "", password: str = "", sign_in: bool = True, **options) -> Page:
-        context = chromium.new_context(base_url=console.url, viewport={"width": 1440, "height": 900}, **options)
+        state = sessions(console, username or console.username, password or console.password) if sign_in else None
+        context = chromium.new_context(base_url=console.url, viewport={"width": 1440, "height": 900}, storage_state=state, **options)
         contexts.append(context)
         page = context.new_page()
         complaints.watch(page)
         if sign_in:
-            page.goto("/login/")
-            page.get_by_label("User name").fill(username or console.username)
-            page.get_by_label("Password").fill(password or console.password)
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url("**/")
+            page.goto("/")
         return page
 
     yield open_

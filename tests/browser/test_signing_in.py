@@ -30,7 +30,13 @@ def test_a_wrong_password_is_said_to_be_wrong(open_page, console):
     expect(page.get_by_role("alert")).to_contain_text("do not match")
 
 
-def test_signing_out_ends_the_session(page, console):
+def test_signing_out_ends_the_session(open_page, console):
+    page = open_page(console, sign_in=False)  # a session of its own: others go on with theirs
+    page.goto("/login/")
+    page.get_by_label("User name").fill(console.username)
+    page.get_by_label("Password").fill(console.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/")
     page.locator("summary[aria-label='Your account']").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(f"{console.url}/login/")
