@@ -24,6 +24,7 @@ from .interception.explicit import conflicts
 from .options import Options, Wrong
 from .page import Page
 from .relay.metrics import Relay
+from .relay.spans import SpanRelay
 from .session import Session
 from .supervisor import Life, Supervisor
 
@@ -102,6 +103,7 @@ class Agent:
             interval=options.metrics_interval,
             send=self._send_metrics,
         )
+        self._spans = SpanRelay(self.run_dir / "otlp.sock", send=self._connection.send, idle=lambda: self._connection.idle)
         self._health = Checker(options.health, workload, options.health_interval, self._healthy) if options.health else None
         self._page = Page(self, self.run_dir / "agent.sock", options.admin_port)
         self._delta_alarm = Alarm(lambda: self._envoy_says(words.Elapsed()), time.monotonic)
@@ -118,11 +120,13 @@ class Agent:
         self._over = asyncio.get_running_loop().create_future()
         await self._ads.start()
         await self._page.start()
+        await self._spans.start()
         if self._keeper.identity:
             self._serve_secrets()
             self._supervisor.start()
         self._spawn(self._connection.run(), "console")
         self._spawn(self._relay.run(), "metrics")
+        self._spawn(self._spans.run(), "spans")
         if self._health:
             self._spawn(self._health.run(), "health")
         stopping = asyncio.ensure_future(stop.wait())
@@ -142,6 +146,8 @@ class Agent:
             await self._drain(self.options.drain_seconds)
             with contextlib.suppress(admin.Unavailable):
                 await self._relay.last()
+            self._spans.last()
+            await self._connection.flush(0.5)
         await self._supervisor.stop()
         self._relay.envoy("", False)
         self._delta_alarm.set(None)
@@ -152,6 +158,7 @@ class Agent:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._ads.stop()
         await self._page.stop()
+        await self._spans.stop()
 
     async def _drain(self, seconds: float) -> None:
         """Peers learn from the console that we go; Envoy tells those connected; then wait until no request is under way."""
@@ -184,7 +191,7 @@ class Agent:
 
     def _supervise(self) -> Supervisor:
         options = self.options
-        sockets = Sockets(str(self.run_dir / "xds.sock"), str(self.run_dir / "admin.sock"))
+        sockets = Sockets(str(self.run_dir / "xds.sock"), str(self.run_dir / "admin.sock"), str(self.run_dir / "otlp.sock"))
         command, digest = launch.prepare(options, self._envoy, sockets)
         return Supervisor(command, digest, options.state_dir, hindrance=lambda: launch.taken(options.workload), changed=self._lives)
 
@@ -242,6 +249,7 @@ class Agent:
         self._console_says(session.Lost())
         self._envoy_says(words.ConsoleWent())
         self._relay.console(False)
+        self._spans.console(False)
 
     def _console_says(self, event: session.Event) -> None:
         for command in self._session.handle(event, time.time()):
@@ -278,6 +286,7 @@ class Agent:
         self._envoy_says(words.ConsoleCame())
         self._connection.send(protocol.State(self._delta.cache.digest(), self._delta.hosts, self._delta.clusters))
         self._relay.console(True)
+        self._spans.console(True)
 
     async def _make_key(self) -> None:
         try:

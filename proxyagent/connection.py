@@ -63,6 +63,11 @@ class Connection:
         if self._socket is not None:
             self._out.put_nowait(encode(frame))
 
+    @property
+    def idle(self) -> bool:
+        """Nothing that was sent still waits for the socket."""
+        return self._out.empty()
+
     async def flush(self, seconds: float) -> None:
         """Until what was sent is on its way."""
         with contextlib.suppress(TimeoutError):

@@ -10,4 +10,5 @@ def config() -> MeshConfig:
         trust_domain=settings.TRUST_DOMAIN,
         root_namespace=settings.ROOT_NAMESPACE,
         allow_any=settings.OUTBOUND_TRAFFIC_POLICY == "ALLOW_ANY",
+        tracing_sampling=settings.TRACING_SAMPLING,
     )

@@ -89,7 +89,8 @@ def load_mesh(path: Path) -> tuple[MeshConfig, list[Workload], dict[str, list[st
         each["services"] = tuple(each.get("services", ()))
         each.setdefault("outbound_address", each["address"])
         workloads.append(Workload(**{"namespace": "default", **each, "ports": tuple(_port(p) for p in ports)}))
-    return MeshConfig(**data.get("mesh", {})), workloads, calls
+    # Tracing is in every connection manager: only a case that is about it shows it (tests/core/envoy/test_tracing.py knows it).
+    return MeshConfig(**{"tracing_sampling": 0.0, **data.get("mesh", {})}), workloads, calls
 
 
 def _port(data: dict[str, Any]) -> WorkloadPort:

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from meshconsole.core.envoy import defaults, listeners, metrics, routes
+from meshconsole.core.envoy import defaults, listeners, metrics, routes, tracing
 from meshconsole.core.envoy.draft import GatewayDraft, HostDraft, HttpFilter, Json, Route, ServerDraft
-from meshconsole.core.envoy.resource_set import Blob, Origin, XdsType
+from meshconsole.core.envoy.resource_set import Blob, Failure, Origin, XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Workload
@@ -48,11 +48,13 @@ class Served(NamedTuple):
     origins: tuple[Origin, ...]
 
 
-def units(run: Run, workload: Workload) -> list[Unit]:
+def units(run: Run, workload: Workload, failures: list[Failure]) -> list[Unit]:
     """Everything that a gateway proxy holds: its listeners with their routes, and the clusters that these lead to."""
-    first = run.unit(("gateway", workload.namespace, workload.name), workload.labels)
-    client = _client(workload)
-    return [first, *(run.unit(("cluster", client, name), workload.labels) for name in first.value.clusters)]
+    first = run.attempt(("gateway", workload.namespace, workload.name), workload.labels, failures)
+    if first is None:
+        return []
+    clusters = [run.attempt(("cluster", _client(workload), name), workload.labels, failures) for name in first.value.clusters]
+    return [first, *(unit for unit in clusters if unit is not None)]
 
 
 def _client(workload: Workload) -> ClientClass:
@@ -73,9 +75,13 @@ def compile_gateway(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         if policies:
             kind.apply(policies, draft, view)
     groups: dict[tuple[str, int], list[ServerDraft]] = {}
-    for server in draft.servers:
+    # A server whose credential is not there (yet) is left out: it must not keep its listener, and its neighbours, from coming up.
+    served = [server for server in draft.servers if all(name in draft.credentials for name in server.credentials)]
+    for server in served:
         groups.setdefault((server.bind or ANYWHERE, server.port), []).append(server)
     blobs: list[Blob] = []
+    needed = {name for server in served for name in server.credentials}
+    blobs += [blob(XdsType.SDS, name, draft.credentials[name], tuple(draft.origins)) for name in sorted(needed)]
     clusters: dict[str, None] = {}
     for (bind, port), servers in sorted(groups.items()):
         listener, configs, used = _listener(kinds, tracer, workload, draft, bind, port, servers)
@@ -112,6 +118,7 @@ def _listener(
             set_current_client_cert_details={"subject": True, "cert": True, "dns": True, "uri": True},
             # A client that brings a request id finds it again behind the gateway.
             preserve_external_request_id=True,
+            **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
         )
         network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
         chains.append(listeners.chain(name, network, manager, match=match, tls_context=tls_context))

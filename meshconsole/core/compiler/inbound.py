@@ -3,7 +3,7 @@
 from functools import cache
 
 from meshconsole.core.envoy import clusters as render
-from meshconsole.core.envoy import defaults, listeners, metrics, tls
+from meshconsole.core.envoy import defaults, listeners, metrics, tls, tracing
 from meshconsole.core.envoy.draft import InboundDraft, Json, MtlsMode
 from meshconsole.core.envoy.filling import Once
 from meshconsole.core.envoy.resource_set import Blob, XdsType
@@ -85,7 +85,7 @@ def _service_words(workload: Workload, tracer: Tracer) -> str:
 def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer) -> Blob:
     mesh, protocol = tracer.run.snapshot.mesh, _protocol(port)
     tags = metrics.inbound_tags(_service_words(workload, tracer))
-    http = _http(draft, port, protocol, tags)
+    http = _http(draft, port, protocol, tags, mesh.tracing_sampling)
     tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), metrics.tcp_loggers(tags))
     http_network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
     sniffed = protocol is Protocol.UNKNOWN
@@ -128,7 +128,7 @@ def _server_context(trust_domain: str, opaque: bool) -> Json:
     return Once(tls.mesh_server(trust_domain, [tls.ALPN]) if opaque else tls.mesh_server(trust_domain))
 
 
-def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, tags: metrics.Tags) -> Json:
+def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, tags: metrics.Tags, sampling: float) -> Json:
     name = cluster_name(port.number)
     action: Json = {"cluster": name, **defaults.timeouts("0s")}
     if protocol not in (Protocol.GRPC, Protocol.GRPC_WEB):
@@ -148,4 +148,5 @@ def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, tags: met
         # Istio: the peer's identity is appended for the application; what a plaintext caller claims is dropped.
         forward_client_cert_details="APPEND_FORWARD",
         set_current_client_cert_details={"subject": True, "dns": True, "uri": True},
+        **tracing.inbound(sampling),
     )

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from meshconsole.core.envoy import defaults, listeners, metrics, routes
+from meshconsole.core.envoy import defaults, listeners, metrics, routes, tracing
 from meshconsole.core.envoy.draft import HttpFilter, Json
-from meshconsole.core.envoy.resource_set import Blob, Name, XdsType
+from meshconsole.core.envoy.resource_set import Blob, Failure, Name, XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Labels, Protocol, Service
@@ -35,6 +35,7 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
         filters=listeners.ordered(filters),
         access_log=metrics.http_loggers(metrics.outbound_tags()),
         rds=ROUTES,
+        **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
     )
     body = listeners.listener(ROUTES, address, port, [listeners.chain(ROUTES, {}, manager)], direction="OUTBOUND")
     config = routes.on_demand_config(ROUTES, defaults.MAX_DIRECT_RESPONSE_BYTES)
@@ -72,6 +73,7 @@ class OutboundSet:
         self.aliases: dict[str, str] = {}
         self.blobs: dict[Name, Blob] = {}
         self.filters: frozenset[HttpFilter] = frozenset()
+        self.failures: tuple[Failure, ...] = ()
         self.labels: dict[str, str | None] = {}
         """Labels of the client that some unit read: it holds for clients that answer the same."""
         self.seen = 0
@@ -102,7 +104,7 @@ class OutboundSet:
         assembled anew, since what belongs to it changed."""
         assert run.snapshot.dirty is not None
         changed = [unit for key in self._affected(run.snapshot.dirty) if (unit := run.unit(key, labels)) is not self.units[key]]
-        if any(unit.value != self.units[unit.key].value for unit in changed):
+        if any(unit.value != self.units[unit.key].value or unit.failures != self.units[unit.key].failures for unit in changed):
             return False
         for unit in changed:
             for each in self.units[unit.key].blobs:
@@ -120,18 +122,27 @@ class OutboundSet:
 def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> OutboundSet:
     result = OutboundSet(client, demand, run.snapshot.token)
 
-    def take(key: Key) -> Unit:
+    failures: list[Failure] = []
+
+    def take(key: Key) -> Unit | None:
         unit = result.units.get(key)
         if unit is None:
-            unit = result.units[key] = run.unit(key, labels)
+            unit = run.attempt(key, labels, failures)
+            if unit is None:
+                return None
+            result.units[key] = unit
             for each in unit.blobs:
                 result.blobs[each.type, each.name] = each
             result.labels.update(unit.labels)
         return unit
 
-    wanted: dict[Canonical, None] = dict.fromkeys(take(("eager", client)).value) if client.eager else {}
+    eager = take(("eager", client)) if client.eager else None
+    wanted: dict[Canonical, None] = dict.fromkeys(eager.value) if eager else {}
     for authority in sorted(demand.hosts):
-        canonical = take(("resolve", client, authority)).value
+        resolved = take(("resolve", client, authority))
+        if resolved is None:
+            continue
+        canonical = resolved.value
         result.aliases[authority] = canonical.name if canonical is not None else ""
         if canonical is not None:
             wanted[canonical] = None
@@ -139,13 +150,15 @@ def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> O
     clusters: dict[str, None] = {}
     filters: set[HttpFilter] = set()
     for canonical in wanted:
-        facts = take(("host", client, canonical)).value
-        clusters.update(dict.fromkeys(facts.clusters))
-        filters |= facts.filters
+        host = take(("host", client, canonical))
+        if host is not None:
+            clusters.update(dict.fromkeys(host.value.clusters))
+            filters |= host.value.filters
     clusters.update(dict.fromkeys(sorted(filter(_is_cluster, demand.clusters))))
     for name in clusters:
         take(("cluster", client, name))
     result.filters = frozenset(filters)
+    result.failures = tuple(dict.fromkeys(failures))
     result.index()
     return result
 

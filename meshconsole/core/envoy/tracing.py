@@ -1,0 +1,65 @@
+"""
+Tracing: Envoy's OpenTelemetry tracer, whose spans go to the agent. Its counterpart is proxyagent/relay/spans.py.
+
+The provider is the same everywhere, so that an Envoy has one tracer and one queue for all its listeners, and the fleet one listener. Who the
+workload is, the console knows from the agent's certificate; a span need not say it. W3C `traceparent` is read and written by the tracer;
+it knows no B3 (verified against Envoy 1.40).
+"""
+
+from functools import cache
+
+from .draft import Json
+from .filling import Once
+from .metrics import SERVICE
+from .vocabulary import ENVOY, NAMESPACE
+
+CLUSTER = "agent_traces"
+"""Of the agent's bootstrap (proxyagent/bootstrap.py)."""
+MAX_PATH = 256
+
+_PROVIDER = {
+    "name": "envoy.tracers.opentelemetry",
+    "typed_config": Once(
+        {
+            "@type": ENVOY + "config.trace.v3.OpenTelemetryConfig",
+            "http_service": {"http_uri": {"uri": "http://agent/v1/traces", "cluster": CLUSTER, "timeout": "2s"}},
+        }
+    ),
+}
+_DETAILS = {"meshconsole.details": "%RESPONSE_CODE_DETAILS%"}
+"""Why Envoy answered as it did: `via_upstream`, `fault_filter_abort`, `rbac_access_denied_matched_policy[…]`."""
+OUTBOUND = {
+    "meshconsole.service": SERVICE,
+    "meshconsole.peer": f"%METADATA(UPSTREAM_HOST:{NAMESPACE}:peer)%",
+    "meshconsole.route": "%ROUTE_NAME%",
+    "meshconsole.policy": f"%METADATA(ROUTE:{NAMESPACE}:origin)%",
+    **_DETAILS,
+}
+INBOUND = {
+    "meshconsole.principal": "%DOWNSTREAM_PEER_URI_SAN%",
+    "meshconsole.policy": f"%METADATA(LISTENER:{NAMESPACE}:origin)%",
+    **_DETAILS,
+}
+
+
+def outbound(sampling: float) -> Json:
+    """For a connection manager: `tracing`, or nothing where nothing is ever sampled. `sampling` in percent."""
+    return _tracing(sampling, tuple(OUTBOUND.items()))
+
+
+def inbound(sampling: float) -> Json:
+    return _tracing(sampling, tuple(INBOUND.items()))
+
+
+@cache
+def _tracing(sampling: float, tags: tuple[tuple[str, str], ...]) -> Json:
+    if sampling <= 0:
+        return {}
+    return {
+        "tracing": {
+            "random_sampling": {"value": min(sampling, 100.0)},
+            "max_path_tag_length": MAX_PATH,
+            "custom_tags": [{"tag": tag, "value": value} for tag, value in tags],
+            "provider": _PROVIDER,
+        }
+    }
