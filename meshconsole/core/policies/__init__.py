@@ -21,6 +21,8 @@ from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 from meshconsole.core.resources.names import label_faults, name_fault, namespace_fault
 from meshconsole.core.resources.yaml import MAX_BYTES, Lines, load_documents
 
+from ._elsewhere import advice
+
 if TYPE_CHECKING:
     from .base import Policy
 
@@ -155,6 +157,8 @@ def _kind_of(data: dict[str, Any]) -> "tuple[type[Policy] | None, Message | None
     kinds = _kinds()
     group, _, version = api.rpartition("/")
     kind = kinds.get((group, name))
+    if kind is None and (said := advice(group, name)):
+        return wrong(said, "kind")
     if kind is None:
         elsewhere = next((k for (_, n), k in kinds.items() if n == name), None)
         if elsewhere is not None:

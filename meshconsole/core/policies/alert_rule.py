@@ -108,11 +108,14 @@ class Condition(Model):
 
     error_rate: ErrorRate | None = None
     latency: Latency | None = None
+    """How long answers take."""
     request_rate: RequestRate | None = None
     certificate_expiry: CertificateExpiry | None = None
+    """A workload's certificate ends soon."""
     proxy_out_of_sync: ProxyOutOfSync | None = None
     nack: Nack | None = None
     agent_disconnected: AgentDisconnected | None = None
+    """A workload's agent is away."""
 
     def chosen(self) -> list[tuple[str, Model]]:
         """(field, what it says) of each that is set."""
