@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Iterator
 
-from meshconsole.core.envoy.resource_set import ResourceSet
+from meshconsole.core.envoy.resource_set import Failure, ResourceSet
 from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
@@ -31,23 +31,28 @@ class Compiler:
         object as the last time where nothing changed for this proxy."""
         run = self._under(snapshot)
         if workload.kind is ProxyKind.GATEWAY:
-            return self._put_together(workload, gateway.units(run, workload), None)
+            failures: list[Failure] = []
+            return self._put_together(workload, gateway.units(run, workload, failures), None, failures)
         client = ClientClass.of(self.scope(snapshot, workload), workload.outbound_port)
         shared = self._outbound(run, client, workload.labels, demand)
         keys: list[Key] = [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
         keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
-        own = [run.unit(key, workload.labels) for key in keys]
-        return self._put_together(workload, own, shared)
+        failures = list(shared.failures)
+        own = [unit for key in keys if (unit := run.attempt(key, workload.labels, failures)) is not None]
+        return self._put_together(workload, own, shared, failures)
 
-    def _put_together(self, workload: Workload, own: list[Unit], shared: outbound.OutboundSet | None) -> ResourceSet:
+    def _put_together(
+        self, workload: Workload, own: list[Unit], shared: outbound.OutboundSet | None, failures: list[Failure]
+    ) -> ResourceSet:
         parts = (shared.version if shared else None, *own)
+        told = tuple(dict.fromkeys(failures))
         last = self._last.get(workload.id)
-        if last is not None and len(last[0]) == len(parts) and all(map(operator.is_, last[0], parts)):
+        if last is not None and len(last[0]) == len(parts) and all(map(operator.is_, last[0], parts)) and last[1].failures == told:
             return last[1]
         blobs = dict(shared.blobs) if shared else {}
         for unit in own:
             blobs.update(((each.type, each.name), each) for each in unit.blobs)
-        resources = ResourceSet(blobs, shared.aliases if shared else {})
+        resources = ResourceSet(blobs, shared.aliases if shared else {}, told)
         self._last[workload.id] = parts, resources
         return resources
 
@@ -96,7 +101,8 @@ class Compiler:
         for shared in variants:
             if not shared.holds_for(labels):
                 continue
-            follows = shared.token is snapshot.parent and snapshot.dirty is not None
+            # What a unit has read that never came to be is not known.
+            follows = shared.token is snapshot.parent and snapshot.dirty is not None and not any(f.lost for f in shared.failures)
             if shared.token is snapshot.token or (follows and shared.revise(run, labels)):
                 shared.seen = self.memo.turn
                 return shared

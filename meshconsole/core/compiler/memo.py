@@ -7,13 +7,15 @@ declared by hand: what a unit depends on is what it read.
 """
 
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
-from meshconsole.core.envoy.resource_set import Blob, Name
+from meshconsole.core.envoy.resource_set import Blob, Failure, Name
 from meshconsole.core.mesh.model import Labels
 from meshconsole.core.mesh.snapshot import Question, Snapshot
 
 from .client import label
+from .failures import Uncompiled, failure
 
 Key = tuple[Hashable, ...]
 MAX_VARIANTS = 64
@@ -23,7 +25,7 @@ MAX_VARIANTS = 64
 class Unit:
     """What was compiled for a key: its value, its blobs, and everything that it read."""
 
-    __slots__ = ("blobs", "key", "labels", "questions", "reads", "seen", "token", "value")
+    __slots__ = ("blobs", "failures", "key", "labels", "questions", "reads", "seen", "token", "value")
 
     def __init__(self, key: Key, value: Any, blobs: tuple[Blob, ...], tracer: "Tracer"):
         self.key = key
@@ -35,6 +37,8 @@ class Unit:
         """Questions to the snapshot, those of the units that it used included."""
         self.labels = tracer.seen_labels
         """Labels of the client that were read, and what they were; those of the units that it used included."""
+        self.failures = tuple(dict.fromkeys(tracer.failures))
+        """Why it, or a unit that it used, stands in its last good state."""
         self.token: object = None
         """The snapshot that it was last found valid for."""
         self.seen = 0
@@ -54,6 +58,7 @@ class Tracer:
         self.reads: dict[Question, Any] = {}
         self.questions: set[Question] = set()
         self.seen_labels: dict[str, str | None] = {}
+        self.failures: list[Failure] = []
 
     def ask(self, *question: Hashable) -> Any:
         if question in self.reads:
@@ -71,6 +76,7 @@ class Tracer:
         self.reads["unit", key] = unit.value
         self.questions |= unit.questions
         self.seen_labels.update(unit.labels)
+        self.failures += unit.failures
         return unit
 
 
@@ -126,12 +132,33 @@ class Run:
                 unit.token, unit.seen = self.snapshot.token, self.memo.turn
                 return unit
         tracer = Tracer(self, labels)
-        result = self.memo.compute(tracer, key)
+        try:
+            result = self.memo.compute(tracer, key)
+        except Exception as error:
+            result = self._last_good(variants, tracer, failure(key, error))
         self.memo.added()
         unit = Unit(key, result.value, self.memo.intern(result.blobs), tracer)
         unit.token, unit.seen = self.snapshot.token, self.memo.turn
         variants[:] = [*[u for u in variants if u.token is self.snapshot.token or not self._outdated(u)][: MAX_VARIANTS - 1], unit]
         return unit
+
+    def attempt(self, key: Key, labels: Labels, failures: list[Failure]) -> Unit | None:
+        """The unit; None, and a word among `failures`, where it neither compiles nor ever did."""
+        try:
+            unit = self.unit(key, labels)
+        except Uncompiled as error:
+            failures.append(replace(error.failure, lost=True))
+            return None
+        failures += unit.failures
+        return unit
+
+    def _last_good(self, variants: list[Unit], tracer: Tracer, why: Failure) -> Result:
+        """One policy's trouble is one unit's: what it said before goes on. Read again only when something that it has read changes."""
+        for unit in reversed(variants):
+            if all(label(tracer.labels, name) == value for name, value in unit.labels.items()):
+                tracer.failures.append(why)
+                return Result(unit.value, unit.blobs)
+        raise Uncompiled(why)
 
     def _holds(self, unit: Unit, labels: Labels) -> bool:
         if any(label(labels, key) != value for key, value in unit.labels.items()):
@@ -142,7 +169,10 @@ class Run:
         if unit.token is snapshot.parent and snapshot.dirty is not None and snapshot.dirty.isdisjoint(unit.questions):
             return True
         for question, answer in unit.reads.items():
-            now = self.unit(question[1], labels).value if question[0] == "unit" else snapshot.ask(question)  # type: ignore[arg-type]
+            try:
+                now = self.unit(question[1], labels).value if question[0] == "unit" else snapshot.ask(question)  # type: ignore[arg-type]
+            except Uncompiled:
+                return False
             if now is not answer and now != answer:
                 return False
         return True
