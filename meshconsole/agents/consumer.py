@@ -20,6 +20,7 @@ from proxyagent import protocol
 
 from . import enrolment, limits
 from .intake import Intake
+from .newest import Newest
 from .outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         self.labels: dict[str, str] = {}
         self.frames = limits.Bucket(100, 500)
         self.costly = limits.Bucket(0.5, 10)
+        self.health: Newest[protocol.Health] = Newest(self._healthy, limits.Bucket(0.5, 10))
         try:
             await self._converse()
         except Gone:
@@ -106,11 +108,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
             case protocol.Metrics():
                 assert self.intake is not None
                 await self.intake.put(frame)
-            case protocol.Spans():
-                pass
             case protocol.Health():
-                await self.costly.take()
-                await in_database(agents.health, self._name, frame, timezone.now())
+                self.health.put(frame)
             case protocol.SignRequest():
                 await self.costly.take()
                 await self._sign(link, frame)
@@ -118,6 +117,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 current.envoy(link, frame)
             case protocol.Goodbye():
                 self.goodbye = True
+                self.health.close()
                 await in_database(agents.goodbye, self._name)
             case protocol.Answer():
                 pass  # to a question whose asker has gone
@@ -125,6 +125,9 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 pass  # nobody stores traces yet; spans are never acknowledged and may be lost
             case _:
                 raise Refusal("malformed", f"{type(frame).__name__} is not said at this point")
+
+    async def _healthy(self, frame: protocol.Health) -> None:
+        await in_database(agents.health, self._name, frame, timezone.now())
 
     async def _sign(self, link: Link, frame: protocol.SignRequest) -> None:
         try:
@@ -205,6 +208,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
             current.disconnect(self.link, goodbye=self.goodbye)
         if self.intake is not None:
             self.intake.close()
+        self.health.close()
         self.outbox.close()
 
 

@@ -144,7 +144,7 @@ class Link:
             if self.pending_to is not None:
                 self.taken = (self.pending_from, self.pending_to)
             self.pending_from = self.pending_to = None
-            if self.session.told is not self._told:
+            if self.session.told != self._told:
                 self._told = self.session.told
                 self.told = s.digest_of_aliases(self._told)
         elif self.session.in_flight is None and self.nacked_revision is not None:

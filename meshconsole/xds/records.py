@@ -61,9 +61,8 @@ class Batch:
         self.whole[row.pk] = row
 
     def put_gone(self, proxy_id: str, at: datetime.datetime, *, goodbye: bool) -> None:
-        self.whole.pop(proxy_id, None)
         self.sync.pop(proxy_id, None)
-        self.gone[proxy_id] = at
+        self.gone[proxy_id] = at  # after `whole`, which stays: whoever came and went at once was here, and is lost now
         if goodbye:
             self.left.add(proxy_id)
 
@@ -121,11 +120,6 @@ _WHOLE = [f.name for f in ProxyRecord._meta.concrete_fields if not f.primary_key
 def write(hub: str, batch: Batch, now: datetime.datetime) -> None:
     """One transaction. Raises what the database raises."""
     with transaction.atomic():
-        for chunk in _chunks(batch.gone):
-            mine = ProxyRecord.objects.filter(pk__in=chunk, hub=hub)
-            names = list(mine.values_list("pk", "namespace", "name"))
-            mine.update(connected=False, hub="", since=now)
-            registry.lose([(namespace, name) for pk, namespace, name in names if pk not in batch.left], now)
         rows = list(batch.whole.values())
         if rows:
             ProxyRecord.objects.bulk_create(rows, CHUNK, update_conflicts=True, update_fields=_WHOLE, unique_fields=["id"])
@@ -141,6 +135,11 @@ def write(hub: str, batch: Batch, now: datetime.datetime) -> None:
                 values["acked_at"] = now
             for chunk in _chunks(ids):
                 ProxyRecord.objects.filter(pk__in=chunk, hub=hub).update(**values)
+        for chunk in _chunks(batch.gone):
+            mine = ProxyRecord.objects.filter(pk__in=chunk, hub=hub)
+            names = list(mine.values_list("pk", "namespace", "name"))
+            mine.update(connected=False, hub="", since=now)
+            registry.lose([(namespace, name) for pk, namespace, name in names if pk not in batch.left], now)
         if batch.revision:
             HubRecord.objects.filter(pk=hub, revision__lt=batch.revision).update(revision=batch.revision)
 

@@ -144,6 +144,16 @@ class TestChanges:
         await caller.until(lambda: b"127.0.0.77" not in b"".join(r.body for r in caller.cache.of("eds").values()))
         assert second.id not in await api.workloads()
 
+    async def test_an_application_that_flaps_holds_up_nothing_and_ends_as_it_is(self, pair, api):
+        server, caller = pair
+        for i in range(60):
+            await server.say(Health(i % 2 == 1, f"{i}"))
+        await server.say(protocol.Demand((f"{server.workload.name}:9080",)))
+        begin = time.monotonic()
+        await server.until(lambda: f"{server.workload.name}:9080" in server.cache.aliases)
+        assert time.monotonic() - begin < 5
+        await api.until(api.workloads, lambda found: found[server.id]["healthy"])
+
     async def test_a_vanished_agents_endpoint_stays(self, pair, agent, api):
         server, caller = pair
         before = caller.cache

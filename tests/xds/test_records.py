@@ -130,7 +130,10 @@ class TestWriting:
         later.put_gone("default/a", timezone.now(), goodbye=False)
         both = failed.before(later)
         records.write(HUB, both, timezone.now())
-        assert list(ProxyRecord.objects.values_list("pk", flat=True)) == ["default/b"] and HubRecord.objects.get().revision == 3
+        assert (
+            dict(ProxyRecord.objects.values_list("pk", "connected")) == {"default/a": False, "default/b": True}
+            and HubRecord.objects.get().revision == 3
+        )
 
     def test_an_old_connections_end_does_not_end_the_new_one_elsewhere(self):
         a = link("a", x="1")
@@ -152,6 +155,22 @@ class TestWriting:
         assert list(WorkloadRecord.objects.exclude(lost=None).values_list("name", flat=True)) == ["a"]
         connected(link("a", x="1"))
         assert not WorkloadRecord.objects.exclude(lost=None).exists()
+
+    def test_whoever_came_and_went_between_two_writes_is_lost(self):
+        agents.hello(Workload("default", "a"), timezone.now())
+        batch = records.Batch()
+        batch.put_whole(records.row(link("a", x="1").link, HUB))
+        batch.put_gone("default/a", timezone.now(), goodbye=False)
+        records.write(HUB, batch, timezone.now())
+        assert not ProxyRecord.objects.get().connected and WorkloadRecord.objects.exclude(lost=None).count() == 1
+
+    def test_whoever_went_and_came_between_two_writes_is_here(self):
+        connected(a := link("a", x="1"))
+        batch = records.Batch()
+        batch.put_gone("default/a", timezone.now(), goodbye=False)
+        batch.put_whole(records.row(a.link, HUB))
+        records.write(HUB, batch, timezone.now())
+        assert ProxyRecord.objects.get().connected
 
 
 class TestProxies:
