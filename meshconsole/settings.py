@@ -72,8 +72,8 @@ TRACING_SAMPLING = env.float("TRACING_SAMPLING", default=1.0)
 """Percent of requests that enter the mesh untraced which become traces (Istio: 1). 0 turns tracing off."""
 TRACE_RETENTION = env.float("TRACE_RETENTION", default=2 * 24 * 3600)
 """Seconds that a trace is kept at most."""
-TRACE_LIMIT = env.int("TRACE_LIMIT", default=200_000)
-"""Traces kept at most; beyond it ordinary ones go first, those with errors and the slow ones last."""
+TRACE_STORE_BYTES = env.int("TRACE_STORE_BYTES", default=512 * 1024 * 1024)
+"""Bytes of spans that are kept; beyond it ordinary traces go first, those with errors and the slow ones last."""
 CONSOLE_URL = env("CONSOLE_URL", default="http://127.0.0.1:8000")
 """Where people reach this console: alerts link there."""
 ALERT_ALLOWED_NETWORKS = env.list("ALERT_ALLOWED_NETWORKS", default=[])
@@ -189,6 +189,7 @@ CELERY_BEAT_SCHEDULE = {
     "alerts-objectives": {"task": "alerts.evaluate_objectives", "schedule": 30.0, "options": {"expires": 25}},
     "alerts-deliver": {"task": "alerts.deliver", "schedule": 5.0, "options": {"expires": 4}},
     "alerts-forget": {"task": "alerts.forget", "schedule": 86400.0, "options": {"expires": 43200}},
+    "telemetry-traces": {"task": "telemetry.tasks.retain_traces", "schedule": 30.0, "options": {"expires": 25}},
     "telemetry-retention": {"task": "telemetry.tasks.retain", "schedule": 300.0, "options": {"expires": 240}},
 }
 

@@ -101,3 +101,49 @@ class AgentCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.proxy_id} {self.epoch} {self.seq}"
+
+
+class TraceSummary(models.Model):
+    """What the search of traces reads. Times are microseconds since 1970."""
+
+    id = models.CharField(max_length=32, primary_key=True)
+    start = models.BigIntegerField()
+    end = models.BigIntegerField()
+    spans = models.BigIntegerField()
+    errors = models.BigIntegerField()
+    size = models.BigIntegerField()
+    """Bytes of its pieces."""
+    service = models.CharField(max_length=200)
+    """Of the root span, as far as it has come; else of whoever was heard first."""
+    namespace = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
+    """Of the root span; '' until it has come."""
+    updated = models.BigIntegerField()
+    """Unix seconds."""
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["start"], name="telemetry_trace_start")]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class SpanPiece(models.Model):
+    """The spans of one trace that one sender sent together: bytes of an OTLP ScopeSpans (spans.py)."""
+
+    trace = models.CharField(max_length=32)
+    service = models.CharField(max_length=200)
+    namespace = models.CharField(max_length=200)
+    workload = models.CharField(max_length=200)
+    version = models.CharField(max_length=200)
+    proxy = models.BooleanField()
+    start = models.BigIntegerField()
+    spans = models.IntegerField()
+    errors = models.IntegerField()
+    body = models.BinaryField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["trace"], name="telemetry_piece_trace")]
+
+    def __str__(self) -> str:
+        return f"{self.trace} {self.service}"

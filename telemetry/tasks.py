@@ -3,9 +3,12 @@
 import time
 
 from celery import shared_task
-from django.db import connection
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, Sum
 
-from .models import TABLES, AgentCursor, Series
+from .keeping import Kept, surplus
+from .models import TABLES, AgentCursor, Series, SpanPiece, TraceSummary
 from .rollup import RETENTION, Resolution
 
 FORGET_CURSOR = 90 * 86400
@@ -17,6 +20,33 @@ CHUNK = 5000
 @shared_task(ignore_result=True)
 def retain() -> None:
     delete_expired(time.time())
+
+
+@shared_task(ignore_result=True)
+def retain_traces() -> None:
+    delete_traces(time.time(), settings.TRACE_RETENTION, settings.TRACE_STORE_BYTES)
+
+
+def delete_traces(now: float, age: float, limit: int) -> int:
+    """Drop traces that are too old, then those that the store has no room for (keeping.py); how many."""
+    expired = TraceSummary.objects.filter(start__lt=int((now - age) * 1e6)).order_by("start").values_list("id", flat=True)
+    deleted = _drop(list(expired))
+    if (TraceSummary.objects.aggregate(size=Sum("size"))["size"] or 0) > limit:
+        rows = TraceSummary.objects.annotate(length=F("end") - F("start")).values_list(
+            "id", "start", "length", "errors", "size", "namespace", "service", "name"
+        )
+        deleted += _drop(surplus([Kept(*row[:5], (row[5], row[6], row[7])) for row in rows.iterator()], limit))
+    return deleted
+
+
+def _drop(ids: list[str]) -> int:
+    for at in range(0, len(ids), 500):
+        chunk = ids[at : at + 500]
+        with transaction.atomic():
+            # The summary first: a writer of the same trace waits for us, and makes a new one for what it brings.
+            TraceSummary.objects.filter(id__in=chunk).delete()
+            SpanPiece.objects.filter(trace__in=chunk).delete()
+    return len(ids)
 
 
 def delete_expired(now: float) -> dict[str, int]:

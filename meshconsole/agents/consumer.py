@@ -17,11 +17,13 @@ from meshconsole.xds import hub
 from meshconsole.xds.link import Link
 from meshconsole.xds.threads import in_database
 from proxyagent import protocol
+from telemetry.spans import Origin
 
 from . import enrolment, limits
 from .intake import Intake
 from .newest import Newest
 from .outbox import Outbox
+from .traces import origin, traces
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         self.intake: Intake | None = None
         self.goodbye = self.closing = False
         self.labels: dict[str, str] = {}
+        self.origin: Origin | None = None
         self.frames = limits.Bucket(100, 500)
         self.costly = limits.Bucket(0.5, 10)
         self.health: Newest[protocol.Health] = Newest(self._healthy, limits.Bucket(0.5, 10))
@@ -80,6 +83,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         hello, enrolled = await self._enrol()
         state = await self._expect(protocol.State)
         self.labels = hello.workload.labels
+        self.origin = origin(hello.workload)
         self.intake = Intake(enrolled.facts.proxy_id, self._say)
         return current.connect(enrolled.facts, state, self.outbox.put, self._replace)
 
@@ -122,7 +126,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
             case protocol.Answer():
                 pass  # to a question whose asker has gone
             case protocol.Spans():
-                pass  # nobody stores traces yet; spans are never acknowledged and may be lost
+                assert self.origin is not None
+                traces.put(self.origin, frame)
             case _:
                 raise Refusal("malformed", f"{type(frame).__name__} is not said at this point")
 
