@@ -62,7 +62,7 @@ def start(checklist, children, home: Path, facts: dict, *, rate: float) -> None:
             agent(children, api, home, facts, demo.name, f"bookinfo-{demo.service}", [
                 "--service", demo.service, "--label", f"app={demo.service}", "--label", f"version={demo.version}",
                 "--address", demo.address, "--outbound-address", demo.address,
-                "--port", f"9080:http={demo.app_address}:9080", "--health", "http:/health",
+                "--port", f"9080:http={demo.app_address}:9080", "--health", "http:/health", "--concurrency", "1", "--drain-seconds", "2",
             ])  # fmt: skip
         agent(children, api, home, facts, GATEWAY, GATEWAY, [
             "--kind", "gateway", "--label", "istio=ingressgateway", "--label", f"app={GATEWAY}", "--address", "127.0.0.1",
@@ -115,7 +115,10 @@ def wait_in_sync(api: httpx.Client, checklist, step, home: Path, seconds: float 
         if synced == wanted:
             return
         if time.monotonic() > end:
-            raise RuntimeError(f"not in sync after {seconds:.0f} s: {', '.join(sorted(wanted - synced))}; see {home / 'log'}")
+            why = [
+                f"{name}: {proxies.get(name, {}).get('error') or 'not connected or not acknowledged'}" for name in sorted(wanted - synced)
+            ]
+            raise RuntimeError(f"not in sync after {seconds:.0f} s; see {home / 'log'}\n" + "\n".join(why))
         time.sleep(0.2)
 
 
