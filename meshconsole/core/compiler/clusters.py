@@ -95,6 +95,8 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
             body = render.with_mesh_tls(body, identities, sni=draft.sni, alpn=alpn)
         elif any(e.mtls for e in service.endpoints):
             body = render.with_auto_mtls(body, identities, sni=draft.sni, alpn=alpn)
+    if draft.proxy_protocol:
+        body = render.with_proxy_protocol(body, draft.proxy_protocol)
     return (blob(XdsType.CDS, draft.name, body, origins), *assignment)
 
 

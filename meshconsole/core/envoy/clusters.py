@@ -93,3 +93,16 @@ def with_auto_mtls(body: Json, identities: Iterable[str], *, sni: str, alpn: Seq
 def with_mesh_tls(body: Json, identities: Iterable[str], *, sni: str, alpn: Sequence[str]) -> Json:
     """ISTIO_MUTUAL: mesh TLS to every endpoint."""
     return {**body, "transport_socket": tls.transport_socket(tls.mesh_client(identities, sni, alpn))}
+
+
+def with_proxy_protocol(body: Json, version: str) -> Json:
+    """A PROXY header before whatever each connection begins with (Istio: applyUpstreamProxyProtocol)."""
+
+    def wrapped(inner: Json) -> Json:
+        name, package = "envoy.transport_sockets.upstream_proxy_protocol", "extensions.transport_sockets.proxy_protocol.v3"
+        return typed(name, f"{package}.ProxyProtocolUpstreamTransport", config={"version": version}, transport_socket=inner)
+
+    if "transport_socket_matches" in body:
+        matches = [{**match, "transport_socket": wrapped(match["transport_socket"])} for match in body["transport_socket_matches"]]
+        return {**body, "transport_socket_matches": matches}
+    return {**body, "transport_socket": wrapped(body.get("transport_socket") or tls.raw_buffer())}

@@ -15,6 +15,9 @@ def write(given: LoadBalancer, draft: ClusterDraft) -> None:
     if given.consistent_hash:
         _hash(given.consistent_hash, draft)
         return
+    if given.simple is Simple.PASSTHROUGH:
+        draft.passthrough = True
+        return
     algorithm = _ALGORITHMS.get(given.simple or Simple.UNSPECIFIED, "LEAST_REQUEST")
     draft.body["lb_policy"] = algorithm
     start = _slow_start(given)

@@ -67,6 +67,8 @@ def warnings(spec: DestinationRuleSpec) -> Iterator[Fault]:
         if not subset.labels:
             yield f"spec.subsets[{n}].labels", "a subset without labels is every instance"
     for path, policy in _policies(spec):
+        if policy.load_balancer and policy.load_balancer.simple is Simple.PASSTHROUGH:
+            yield f"{path}.loadBalancer.simple", "PASSTHROUGH resolves the host by DNS: a request to a proxy names no address to pass on to"
         if policy.tls and policy.tls.mode is TlsMode.SIMPLE and policy.tls.client_certificate:
             yield f"{path}.tls.clientCertificate", "has no effect with mode SIMPLE; for a client certificate use MUTUAL"
 
@@ -125,8 +127,6 @@ def _parts(policy: TrafficPolicy | PortPolicy, path: str) -> Iterator[Fault]:
 def _balancer(given: LoadBalancer, path: str) -> Iterator[Fault]:
     if given.simple and given.consistent_hash:
         yield path, "simple and consistentHash exclude one another; keep one"
-    if given.simple is Simple.PASSTHROUGH:
-        yield f"{path}.simple", "not supported yet: PASSTHROUGH needs the address that the caller meant, which a request to a proxy has not"
     if given.consistent_hash:
         yield from _hash(given.consistent_hash, f"{path}.consistentHash")
     if given.warmup and given.warmup_duration_secs:

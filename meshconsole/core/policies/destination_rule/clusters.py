@@ -23,6 +23,8 @@ def write(policy: TrafficPolicy, draft: ClusterDraft) -> None:
         _budget(policy.retry_budget, draft)
     if policy.tls:
         tls.write(policy.tls, draft)
+    if policy.proxy_protocol:
+        draft.proxy_protocol = policy.proxy_protocol.version.value
 
 
 def _thresholds(draft: ClusterDraft) -> Json:

@@ -96,7 +96,8 @@ class LoadBalancer(Model):
     }
 
     simple: Simple | None = None
-    """`LEAST_REQUEST` (default), `ROUND_ROBIN`, `RANDOM`."""
+    """`LEAST_REQUEST` (default), `ROUND_ROBIN`, `RANDOM`. `PASSTHROUGH`: forward to where the caller was going; its request says a name
+    and no address, so the name is resolved by DNS."""
     consistent_hash: ConsistentHash | None = None
     """Excludes simple."""
     warmup_duration_secs: PositiveDuration | None = None
@@ -252,10 +253,19 @@ class RetryBudget(Model):
     """That many retries may always be under way. Default 3."""
 
 
+class ProxyVersion(StrEnum):
+    V1 = "V1"
+    V2 = "V2"
+
+
+class ProxyProtocol(Model):
+    version: ProxyVersion = ProxyVersion.V1
+    """`V1` (text, default) or `V2` (binary)."""
+
+
 class TrafficPolicy(Model):
     unsupported: ClassVar[dict[str, str]] = {
         "tunnel": "requests are not tunnelled",
-        "proxyProtocol": "no PROXY header is sent",
     }
 
     load_balancer: LoadBalancer | None = None
@@ -270,6 +280,8 @@ class TrafficPolicy(Model):
     """What holds for single ports instead."""
     retry_budget: RetryBudget | None = None
     """How many retries there may be, relative to requests. Replaces connectionPool.http.maxRetries."""
+    proxy_protocol: ProxyProtocol | None = None
+    """Connections begin with a PROXY header that names the client; the service must expect it. Default: none."""
 
 
 class Subset(Model):
