@@ -133,6 +133,8 @@ class ClusterDraft:
     passthrough: bool = False
     """loadBalancer PASSTHROUGH: ORIGINAL_DST."""
     sni: str = ""
+    proxy_protocol: str = ""
+    """`V1` or `V2`: connections begin with a PROXY header."""
     origins: list[Origin] = field(default_factory=list)
 
 
@@ -151,6 +153,13 @@ class InboundDraft:
     origins: list[Origin] = field(default_factory=list)
 
 
+class CREDENTIAL:
+    """How Istio names in SDS what a Gateway names by `credentialName`."""
+
+    scheme = "kubernetes://"
+    authorities = "-cacert"
+
+
 @dataclass
 class ServerDraft:
     """One server of a Gateway at one gateway proxy: becomes a listener, or a filter chain of one."""
@@ -166,6 +175,8 @@ class ServerDraft:
     tls: Json | None = None
     """DownstreamTlsContext, for a terminating server."""
     https_redirect: bool = False
+    credentials: tuple[str, ...] = ()
+    """SDS names of what it needs before it can be served."""
     sni: tuple[str, ...] = ()
     origin: Origin | None = None
 
@@ -176,6 +187,8 @@ class GatewayDraft:
 
     workload: object
     servers: list[ServerDraft] = field(default_factory=list)
+    credentials: dict[str, Json] = field(default_factory=dict)
+    """SDS name -> envoy.extensions.transport_sockets.tls.v3.Secret, of those that servers name and that there are."""
     http_filters: dict[HttpFilter, list[Json]] = field(default_factory=dict)
     network_filters: dict[NetworkFilter, list[Json]] = field(default_factory=dict)
     origins: list[Origin] = field(default_factory=list)
