@@ -25,8 +25,9 @@ def v3_index() -> dict[str, Any]:
     paths = {}
     for group in sorted(kinds.groups()):
         for version in kinds.versions(group):
+            api = f"apis/{group}/{version}" if group else f"api/{version}"
             digest = hashlib.sha256(json.dumps(v3(group, version), sort_keys=True).encode()).hexdigest()[:32]
-            paths[f"apis/{group}/{version}"] = {"serverRelativeURL": f"/openapi/v3/apis/{group}/{version}?hash={digest}"}
+            paths[api] = {"serverRelativeURL": f"/openapi/v3/{api}?hash={digest}"}
     return {"paths": paths}
 
 
@@ -39,7 +40,7 @@ def v3(group: str, version: str) -> dict[str, Any]:
         gvk = {"group": group, "version": version, "kind": kinds.name(kind)}
         body = {"schema": {"$ref": f"#/components/schemas/{_name(kind, version)}"}}
         answer = {"200": {"description": "OK", "content": {"application/json": body}}}
-        one = f"/apis/{group}/{version}/namespaces/{{namespace}}/{kind.plural}/{{name}}"
+        one = f"/{f'apis/{group}' if group else 'api'}/{version}/namespaces/{{namespace}}/{kind.plural}/{{name}}"
 
         def operation(action: str, gvk: dict[str, str] = gvk, answer: dict[str, Any] = answer) -> dict[str, Any]:
             return {
@@ -59,7 +60,7 @@ def _query(name: str) -> dict[str, Any]:
 
 
 def _name(kind: type[Policy], version: str) -> str:
-    return ".".join([*reversed(kind.group.split(".")), version, kinds.name(kind)])
+    return ".".join([*reversed((kind.group or "core.api.k8s.io").split(".")), version, kinds.name(kind)])
 
 
 def _schemas(kind: type[Policy], version: str, prefix: str) -> dict[str, Any]:

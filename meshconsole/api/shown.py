@@ -1,9 +1,9 @@
 """How the store's things look in JSON: manifests with their conditions, changes, revisions."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, overload
 
-from meshconsole.configstore import store
+from meshconsole.configstore import sealing, store
 from meshconsole.configstore.body import unified
 from meshconsole.configstore.models import Change, Resource, Revision, rfc3339
 from meshconsole.configstore.store import Applied, ChangeView
@@ -28,7 +28,7 @@ def manifests(rows: Iterable[Resource], api_version: str = "") -> list[dict[str,
     states = status.revision_states(row.resource_version for row in rows) if rows else {}
     found = []
     for row in rows:
-        manifest = row.manifest()
+        manifest = outward(row.manifest())
         if api_version:
             manifest["apiVersion"] = api_version
         manifest["status"] = {
@@ -40,6 +40,18 @@ def manifests(rows: Iterable[Resource], api_version: str = "") -> list[dict[str,
         }
         found.append(manifest)
     return found
+
+
+@overload
+def outward(body: dict[str, Any]) -> dict[str, Any]: ...
+@overload
+def outward(body: None) -> None: ...
+def outward(body: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A body as it may leave the house: secrets redacted, and as Kubernetes writes the kind."""
+    if body is None or not sealing.has_secrets(body):
+        return body
+    shown = sealing.redacted(body, encoded=True)
+    return {k: v for k, v in shown.items() if k != "spec" or v}
 
 
 def _condition(type_: str, status: str, reason: str, text: str, row: Resource) -> dict[str, Any]:
@@ -70,7 +82,7 @@ def revision(r: Revision, may: May, *, whole: bool = False) -> dict[str, Any] | 
     for c in changes:
         one: dict[str, Any] = {**(reference(c.key) or {}), "operation": str(c.operation)}
         if whole:
-            one |= {"diff": unified(c.before, c.after, str(c.key)), "before": c.before, "after": c.after}
+            one |= {"diff": unified(c.before, c.after, str(c.key)), "before": outward(c.before), "after": outward(c.after)}
         shown.append(one)
     return {
         "number": r.number,
@@ -94,6 +106,6 @@ def entry(c: Change) -> dict[str, Any]:
         "operation": str(c.operation),
         "generation": c.generation,
         "diff": unified(c.before, c.after, str(c.key)),
-        "before": c.before,
-        "after": c.after,
+        "before": outward(c.before),
+        "after": outward(c.after),
     }

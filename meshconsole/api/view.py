@@ -63,7 +63,8 @@ class Operations(AutoSchema):
 
     def get_operation_id(self) -> str:
         everywhere = "Everywhere" if type(self.view).__name__ == "Many" and "{namespace}" not in self.path else ""
-        return f"{self.method.lower()}{type(self.view).__name__}{everywhere}"
+        core = "Secret" if self.path.startswith("/api/v1/") and "/secrets" in self.path else ""
+        return f"{self.method.lower()}{core}{type(self.view).__name__}{everywhere}"
 
 
 class View(APIView):

@@ -143,7 +143,7 @@ def get(
         data(items[0] if name and len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}, output)
         return
     columns = ["NAMESPACE", "NAME", "HOSTS", "PROGRAMMED", "REVISION", "AGE"]
-    rows = [[i["metadata"]["namespace"], i["metadata"]["name"], _hosts(i["spec"]), _programmed(i), i["metadata"]["resourceVersion"],
+    rows = [[i["metadata"]["namespace"], i["metadata"]["name"], _hosts(i.get("spec") or {}), _programmed(i), i["metadata"]["resourceVersion"],
              age(i["metadata"]["creationTimestamp"])] for i in items]  # fmt: skip
     if kind == "all":
         columns.insert(0, "KIND")

@@ -11,9 +11,11 @@ from typing import Any
 
 from meshconsole.core import policies
 
+from . import sealing
+
 OURS = ("creationTimestamp", "resourceVersion", "generation", "uid", "managedFields", "generateName", "selfLink", "deletionTimestamp")
 """Fields of `metadata` that the store answers for."""
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED = sealing.LAST_APPLIED
 """kubectl's own memory of what was applied, from which `kubectl apply` computes its patches. Kept, and never shown in a diff."""
 MAX_BYTES = 1 << 20
 """Of one resource as JSON; Kubernetes' limit is 1.5 MB for the whole object."""
@@ -24,14 +26,19 @@ def body(dumped: Mapping[str, Any]) -> dict[str, Any]:
     metadata = {k: v for k, v in dumped.get("metadata", {}).items() if k not in OURS and v not in ({}, None)}
     name, namespace = metadata.pop("name"), metadata.pop("namespace", "default")
     metadata = {"name": name, "namespace": namespace, **metadata}
-    return {"apiVersion": dumped["apiVersion"], "kind": dumped["kind"], "metadata": metadata, "spec": dumped.get("spec", {})}
+    beside = {k: v for k, v in dumped.items() if k not in ("apiVersion", "kind", "metadata", "spec", "status")}
+    whole = {"apiVersion": dumped["apiVersion"], "kind": dumped["kind"], "metadata": metadata, "spec": dumped.get("spec", {}), **beside}
+    return sealing.sealed(whole)
 
 
 def spoken(body: Mapping[str, Any]) -> dict[str, Any]:
     """The part that is a person's, for diffs."""
     annotations = {k: v for k, v in body["metadata"].get("annotations", {}).items() if k != LAST_APPLIED}
     metadata = {k: v for k, v in body["metadata"].items() if k != "annotations"} | ({"annotations": annotations} if annotations else {})
-    return {**body, "metadata": metadata}
+    whole = sealing.redacted({**body, "metadata": metadata})
+    if "spec" in whole and not whole["spec"] and sealing.has_secrets(whole):
+        del whole["spec"]  # Kubernetes' own kinds have their fields beside it
+    return whole
 
 
 def unstorable(body: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from meshconsole.core import policies
 from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Invalid
 
+from . import sealing
 from .models import Resource
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def _read(versions: Iterable[_Version]) -> dict[_Version, Policy | None]:
 def parse(row: Resource) -> Policy | None:
     """None for what this version of the console cannot read (written by a newer one): said aloud, and left out rather than everything stopped."""
     try:
-        return policies.parse_object(row.manifest())[0]
-    except Invalid as e:
+        return policies.parse_object(sealing.opened(row.manifest()))[0]
+    except (Invalid, sealing.Locked) as e:
         log.error("Stored %s is not valid any more and is left out: %s", row, e)
         return None

@@ -14,7 +14,7 @@ from meshconsole.core import policies as door
 from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Invalid, Key, Message
 
-from . import loading, selector
+from . import loading, sealing, selector
 from .body import body
 from .models import Change, Resource, Revision
 from .refusals import Conflict, Forbidden, Missing, Refused, because
@@ -189,7 +189,7 @@ def _as_of(key: Key, number: int) -> Wanted:
     change = _of(Change.objects.all(), key).filter(revision__number__lte=number).order_by("-revision__number").first()
     if change is None or change.after is None:
         return Wanted(None)
-    policy, _ = door.parse_object(change.after)  # it was valid then; what this version refuses now raises Invalid
+    policy, _ = door.parse_object(sealing.opened(change.after))  # it was valid then; what this version refuses now raises Invalid
     return Wanted(change.after, policy, uid=change.uid, created=change.resource_created, generation=change.generation)
 
 

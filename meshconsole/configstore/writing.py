@@ -213,7 +213,8 @@ def _analyse(changes: Mapping[Key, Wanted], stored: Mapping[Key, Resource], docu
     for _, answer in signals.analysing.send(None):
         workloads += cast("list[Workload]", answer)
     found = analysis.analyze(list(after.values()), workloads or None, mesh.config())
-    concerned = [_softened(replace(m, document=documents[m.key])) for m in found if m.key is not None and m.key in changes]
+    lapsing = [m for w in changes.values() if w.policy is not None for m in w.policy.dated(now)]
+    concerned = [_softened(replace(m, document=documents[m.key])) for m in (*found, *lapsing) if m.key is not None and m.key in changes]
     errors = [m for m in concerned if m.level == Level.ERROR]
     if errors:
         known = {(m.key, m.code, m.text) for m in analysis.analyze(list(before.values()), workloads or None, mesh.config())}
@@ -229,6 +230,10 @@ def _softened(message: Message) -> Message:
 def _aged(policy: Policy, created: datetime) -> Policy:
     metadata = policy.metadata.model_copy(update={"creation_timestamp": rfc3339(created)})
     return policy.model_copy(update={"metadata": metadata})
+
+
+def _meaning(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in body.items() if k not in ("apiVersion", "metadata")}
 
 
 def _view(key: Key, w: Wanted, row: Resource | None) -> ChangeView:
@@ -257,7 +262,7 @@ def _store(key: Key, w: Wanted, row: Resource | None, revision: Revision) -> Cha
         )
     else:
         # As in Kubernetes, generation counts what was wanted, and labels or annotations want nothing.
-        row.generation += row.body["spec"] != w.body["spec"]
+        row.generation += _meaning(row.body) != _meaning(w.body)
         row.version = w.body["apiVersion"].rpartition("/")[2]
         row.body, row.labels, row.resource_version = w.body, w.body["metadata"].get("labels", {}), revision.number
         row.save()

@@ -27,6 +27,8 @@ LOOKS: dict[str, tuple[str, str]] = {
     "ServiceLevelObjective": ("badge-check", "How good a service promises to be"),
     "Rollout": ("git-commit-horizontal", "A new version, step by step"),
     "FaultExperiment": ("zap", "A failure on purpose, with an end"),
+    "Secret": ("key-round", "Certificates and keys that Gateways name"),
+    "MeshConfig": ("sliders-horizontal", "What holds for the whole mesh"),
     "Telemetry": ("activity", "What is measured, traced and logged"),
 }
 
@@ -41,7 +43,8 @@ class Kind:
     version: str = "v1"
 
     def api_path(self, namespace: str, name: str) -> str:
-        return f"/apis/{self.group}/{self.version}/namespaces/{namespace}/{self.plural}/{name}"
+        root = f"/apis/{self.group}" if self.group else "/api"
+        return f"{root}/{self.version}/namespaces/{namespace}/{self.plural}/{name}"
 
     @classmethod
     def named(cls, name: str) -> "Kind":

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from meshconsole.configstore import sealing
 from meshconsole.configstore.models import rfc3339
 from meshconsole.configstore.store import ChangeView
 from meshconsole.core import policies as door
@@ -107,7 +108,7 @@ def _with(now: Snapshot, changes: Sequence[ChangeView]) -> Snapshot:
         old = policies.pop(change.key, None)
         if change.after is None:
             continue
-        policy, _ = door.parse_object(change.after)
+        policy, _ = door.parse_object(sealing.opened(change.after))
         created = old.metadata.creation_timestamp if old else rfc3339(timezone.now())
         policies[change.key] = policy.model_copy(update={"metadata": policy.metadata.model_copy(update={"creation_timestamp": created})})
     return Snapshot.following(now, now.mesh, list(policies.values()), now.workloads, now.revision + 1)

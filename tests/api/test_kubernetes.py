@@ -30,7 +30,7 @@ def test_discovery_names_groups_versions_and_kinds(victor):
     assert victor.get("/apis/networking.istio.io").json()["versions"][0]["version"] == "v1"
     assert victor.get("/apis/nonsense.example.com").status_code == 404
     assert victor.get(f"{BASE}9").json()["kind"] == "Status"
-    assert [r["name"] for r in victor.get("/api/v1").json()["resources"]] == ["namespaces"]
+    assert [r["name"] for r in victor.get("/api/v1").json()["resources"]] == ["namespaces", "secrets"]
 
 
 def test_a_resource_lives_from_creation_to_deletion(alice):

@@ -92,12 +92,15 @@ def static(sets: Iterable[tuple[str, ResourceSet]], secrets: Secrets, *, admin: 
     listeners: list[dict[str, Any]] = []
     clusters: list[dict[str, Any]] = [_XDS]
     ports = count(10000)
+    credentials: dict[str, Any] = {}
     for prefix, resources in sets:
         bodies = {key: wire.parse(blob.type, blob.body) for key, blob in resources.blobs.items()}
         for (type_, name), body in bodies.items():
             label = f"{prefix}: {name}" if apart else name
             if type_ is XdsType.CDS:
                 clusters.append({**_inline_endpoints(body, bodies.get((XdsType.EDS, name))), "name": label})
+            elif type_ is XdsType.SDS:
+                credentials[name] = body
             elif type_ is XdsType.LDS:
                 listener = {**_inline_routes(body, bodies), "name": label}
                 if apart:
@@ -125,6 +128,7 @@ def static(sets: Iterable[tuple[str, ResourceSet]], secrets: Secrets, *, admin: 
                     },
                 },
                 {"name": "ROOTCA", "validation_context": {"trusted_ca": {"inline_string": secrets.roots}}},
+                *credentials.values(),
             ],
         },
     }

@@ -50,7 +50,12 @@ class ApiV1(View):
             "kind": "APIResourceList",
             "groupVersion": "v1",
             "resources": [
-                {"name": "namespaces", "singularName": "namespace", "namespaced": False, "kind": "Namespace", "verbs": ["get", "list"], "shortNames": ["ns"]}
+                {"name": "namespaces", "singularName": "namespace", "namespaced": False, "kind": "Namespace", "verbs": ["get", "list"], "shortNames": ["ns"]},
+                *(
+                    {"name": k.plural, "singularName": kinds.name(k).lower(), "namespaced": True, "kind": kinds.name(k), "verbs": VERBS,
+                     "shortNames": list(k.short_names)}
+                    for k in kinds.served("", "v1")
+                ),
             ],
         })  # fmt: skip
 
@@ -60,7 +65,7 @@ class Apis(View):
     needs = {"GET": LoggedIn}
 
     def get(self, request: Request) -> Response:
-        return Response({"kind": "APIGroupList", "apiVersion": "v1", "groups": [group_versions(g) for g in sorted(kinds.groups())]})
+        return Response({"kind": "APIGroupList", "apiVersion": "v1", "groups": [group_versions(g) for g in sorted(kinds.groups()) if g]})
 
 
 @hidden
@@ -68,7 +73,7 @@ class Group(View):
     needs = {"GET": LoggedIn}
 
     def get(self, request: Request, group: str) -> Response:
-        if group not in kinds.groups():
+        if not group or group not in kinds.groups():
             raise Http404(f"there is no group {group}")
         return Response({"kind": "APIGroup", "apiVersion": "v1", **group_versions(group)})
 

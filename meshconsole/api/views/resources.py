@@ -10,7 +10,7 @@ from rest_framework.exceptions import APIException, NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from meshconsole.configstore import selector, store
+from meshconsole.configstore import sealing, selector, store
 from meshconsole.configstore.models import Resource
 from meshconsole.core import policies
 from meshconsole.core.policies.base import Policy
@@ -42,7 +42,7 @@ class Kind(View):
 
     @property
     def api_version(self) -> str:
-        return f"{self.kwargs['group']}/{self.kwargs['version']}"
+        return "/".join(filter(None, (self.kwargs["group"], self.kwargs["version"])))
 
     @property
     def dry(self) -> bool:
@@ -59,6 +59,9 @@ class Kind(View):
             if "name" not in metadata and isinstance(metadata.get("generateName"), str):
                 metadata["name"] = metadata["generateName"] + secrets.token_hex(3)[:5]
             sent = {"apiVersion": self.api_version, "kind": kinds.name(self.policy), **sent, "metadata": metadata}
+        if self.policy.confidential and isinstance(sent, dict):
+            row = store.get(self.key(name or str((sent.get("metadata") or {}).get("name")), namespace))
+            sent = sealing.restored(sent, row.body if row else None)
         policy, messages = content.one(sent)
         wrong = []
         for path, is_, must in (
@@ -77,7 +80,7 @@ class Kind(View):
         existed = store.get(policy.key) is not None
         result = store.apply([policy], author=self.author(), dry_run=self.dry, messages=messages, must_exist=must_exist)
         if self.dry and result.changes:
-            shown_ = self._as_if(policy, result.changes[0].after or {})
+            shown_ = self._as_if(policy, shown.outward(result.changes[0].after or {}))
         else:
             row = store.get(policy.key)
             if row is None:

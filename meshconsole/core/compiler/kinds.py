@@ -16,7 +16,8 @@ class Kinds:
         """Those that write into drafts, in the order in which they do."""
         self.local = tuple(kind for kind in self.writing if kind.phase not in (Phase.SERVERS, Phase.ROUTES, Phase.CLUSTERS))
         """Those that hold for a workload and not for a host: they write into inbound and gateway drafts."""
-        self.outbound = tuple(kind for kind in self.writing if kind.phase not in (Phase.SERVERS, Phase.IDENTITY, Phase.AUTHN, Phase.AUTHZ))
+        securing = (Phase.SERVERS, Phase.CREDENTIALS, Phase.IDENTITY, Phase.AUTHN, Phase.AUTHZ)
+        self.outbound = tuple(kind for kind in self.writing if kind.phase not in securing)
         """Those that hold for a host as its clients see it: they write into host and cluster drafts."""
         self.narrowing = tuple(kind for kind in self.all if kind.narrow is not Policy.narrow)
 

@@ -14,7 +14,8 @@ ALPN = "istio"
 """What a mesh client offers to a port whose own protocol is TLS, to be told from the application's TLS (PERMISSIVE)."""
 
 
-def _secret(name: str) -> Json:
+def secret(name: str) -> Json:
+    """A reference to a secret, by its SDS name."""
     return {"name": name, "sds_config": ads()}
 
 
@@ -22,10 +23,10 @@ def _common(validation: Json, alpn: Sequence[str]) -> Json:
     return {
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"},
         "alpn_protocols": list(alpn),
-        "tls_certificate_sds_secret_configs": [_secret(OWN)],
+        "tls_certificate_sds_secret_configs": [secret(OWN)],
         "combined_validation_context": {
             "default_validation_context": validation,
-            "validation_context_sds_secret_config": _secret(ROOTS),
+            "validation_context_sds_secret_config": secret(ROOTS),
         },
     }
 

@@ -1,6 +1,7 @@
 """The seam of every kind of policy: one schema and five hooks, each optional. One file here is one kind."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from enum import IntEnum
 from typing import Any, ClassVar, Protocol, Self
 
@@ -15,6 +16,7 @@ class Phase(IntEnum):
     """When a kind writes into a draft: a later phase may read what an earlier one wrote."""
 
     SERVERS = 10  # Gateway: what is listened to at all
+    CREDENTIALS = 15  # Secret: what their TLS is done with
     ROUTES = 20  # VirtualService: where requests go
     CLUSTERS = 30  # DestinationRule: how they get there
     IDENTITY = 40  # PeerAuthentication
@@ -53,6 +55,12 @@ class View(Protocol):
 
 class Policy(Resource):
     phase: ClassVar[Phase | None] = None
+    confidential: ClassVar[Mapping[str, frozenset[str]]] = {}
+    """Mappings beside `metadata` whose values are secrets, but for those of these names: encrypted at rest, redacted wherever shown."""
+
+    def dated(self, now: datetime) -> Iterator[Message]:
+        """What is to be said of it only now: of certificates that lapse. Warnings; asked when it is written."""
+        return iter(())
 
     def check(self) -> Iterator[Message]:
         """Its own sense, beyond the schema: field combinations, ranges, regular expressions. Paths are relative to the document."""

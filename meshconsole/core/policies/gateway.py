@@ -8,12 +8,13 @@ from typing import ClassVar, Self
 from pydantic import Field
 
 from meshconsole.core.envoy import tls as mesh_tls
-from meshconsole.core.envoy.draft import Draft, GatewayDraft, Json, ServerDraft
+from meshconsole.core.envoy.draft import CREDENTIAL, Draft, GatewayDraft, Json, ServerDraft
 from meshconsole.core.mesh.model import Workload
 from meshconsole.core.mesh.selection import selects
 from meshconsole.core.resources.common import Boolean, Whole
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
+from meshconsole.core.resources.names import name_fault
 from meshconsole.core.resources.selectors import problems
 
 from .base import Phase, Policy, View
@@ -87,9 +88,6 @@ class TlsCertificate(Model):
 
 class ServerTls(Model):
     unsupported: ClassVar[dict[str, str]] = {
-        "credentialName": "name the files: serverCertificate, privateKey, caCertificates",
-        "credentialNames": "name the files: tlsCertificates",
-        "caCertCredentialName": "name the file: caCertificates",
         "insecureSkipVerify": "leave the client's certificate out: mode SIMPLE",
     }
 
@@ -102,6 +100,13 @@ class ServerTls(Model):
     """Path, on the gateway's host, of the certificate chain in PEM."""
     private_key: str = ""
     """Path of its key."""
+    credential_name: str = ""
+    """Instead of files: the Secret, in the gateway proxy's namespace, that holds certificate and key, and the CA certificates of clients
+    (`ca.crt`) unless a Secret `<name>-cacert` does."""
+    credential_names: list[str] = Field(default_factory=list, max_length=2)
+    """Instead of credentialName: two Secrets, one with an RSA and one with an ECDSA certificate."""
+    ca_cert_credential_name: str = ""
+    """The Secret with the CA certificates of clients, where it is not that of credentialName: `<name>-cacert`, or `<name>`."""
     ca_certificates: str = ""
     """Path of the CA certificates that client certificates are checked with."""
     ca_crl: str = ""
@@ -177,6 +182,7 @@ class Gateway(Policy):
                 hosts=tuple(server.hosts),
                 tls=_context(server.tls, view) if server.tls and server.port.protocol.upper() == "HTTPS" else None,
                 https_redirect=server.tls is not None and server.tls.https_redirect,
+                credentials=_needed(server.tls) if server.tls and server.port.protocol.upper() == "HTTPS" else (),
                 origin=self.origin(f"spec.servers[{i}]"),
             )
 
@@ -243,6 +249,10 @@ def _tls_problems(tls: ServerTls) -> Iterator[tuple[str, str]]:
     elif tls.mode is TlsMode.ISTIO_MUTUAL:
         if _files(tls):
             yield "mode", "ISTIO_MUTUAL TLS uses the mesh's certificates: no files may be named"
+        if _credentials(tls) or tls.ca_cert_credential_name:
+            yield "mode", "ISTIO_MUTUAL TLS uses the mesh's certificates: no credentials may be named"
+    elif _credentials(tls):
+        yield from _credential_problems(tls)
     else:
         if tls.tls_certificates and (tls.server_certificate or tls.private_key):
             yield "tlsCertificates", "only one of serverCertificate and tlsCertificates can be set"
@@ -265,6 +275,36 @@ def _tls_problems(tls: ServerTls) -> Iterator[tuple[str, str]]:
         yield "maxProtocolVersion", "older than the default minProtocolVersion, TLSV1_2: set that too"
 
 
+def _credentials(tls: ServerTls) -> list[str]:
+    return tls.credential_names or ([tls.credential_name] if tls.credential_name else [])
+
+
+def _credential_problems(tls: ServerTls) -> Iterator[tuple[str, str]]:
+    at = "credentialNames" if tls.credential_names else "credentialName"
+    if tls.credential_name and tls.credential_names:
+        yield "credentialNames", "only one of credentialName and credentialNames can be set"
+    if _files(tls) or tls.private_key:
+        yield at, "the files of a server are named by path or by credential, not by both"
+    for name in (*_credentials(tls), *filter(None, [tls.ca_cert_credential_name])):
+        if fault := name_fault(name):
+            yield at if name != tls.ca_cert_credential_name else "caCertCredentialName", f"{name!r}: {fault}"
+    if tls.ca_crl:
+        yield "caCrl", "goes with caCertificates; a credential brings its own list as ca.crl"
+    if tls.mode is TlsMode.SIMPLE and (tls.subject_alt_names or tls.verify_certificate_spki or tls.verify_certificate_hash):
+        yield "mode", "SIMPLE TLS asks for no client certificate that could be verified: use MUTUAL"
+
+
+def _needed(tls: ServerTls) -> tuple[str, ...]:
+    """SDS names of what the server's TLS is done with."""
+    names = _credentials(tls)
+    roots = [_roots(tls)] if names and tls.mode in _MUTUAL else []
+    return tuple(CREDENTIAL.scheme + name for name in (*names, *roots))
+
+
+def _roots(tls: ServerTls) -> str:
+    return (tls.ca_cert_credential_name or _credentials(tls)[0]) + CREDENTIAL.authorities
+
+
 def _pairs(tls: ServerTls) -> list[tuple[str, TlsCertificate]]:
     if tls.tls_certificates:
         return [(f"tlsCertificates[{i}].", pair) for i, pair in enumerate(tls.tls_certificates)]
@@ -280,6 +320,21 @@ def _context(tls: ServerTls, view: View) -> Json:
     if tls.mode is TlsMode.ISTIO_MUTUAL:
         context = mesh_tls.mesh_server(view.mesh.trust_domain)
         common = context["common_tls_context"]
+    elif names := _credentials(tls):
+        common = {
+            "alpn_protocols": ["h2", "http/1.1"],
+            "tls_certificate_sds_secret_configs": [mesh_tls.secret(CREDENTIAL.scheme + name) for name in names],
+        }
+        context = {
+            "@type": mesh_tls.DOWNSTREAM,
+            "common_tls_context": common,
+            "require_client_certificate": tls.mode is TlsMode.MUTUAL,
+        }
+        if tls.mode in _MUTUAL:
+            common["combined_validation_context"] = {
+                "default_validation_context": _validation(tls),
+                "validation_context_sds_secret_config": mesh_tls.secret(CREDENTIAL.scheme + _roots(tls)),
+            }
     else:
         certificates = [
             {"certificate_chain": {"filename": pair.server_certificate}, "private_key": {"filename": pair.private_key}}
@@ -298,7 +353,7 @@ def _context(tls: ServerTls, view: View) -> Json:
 
 
 def _validation(tls: ServerTls) -> Json:
-    context: Json = {"trusted_ca": {"filename": _authorities(tls)}}
+    context: Json = {"trusted_ca": {"filename": _authorities(tls)}} if _authorities(tls) else {}
     if tls.ca_crl:
         context["crl"] = {"filename": tls.ca_crl}
     if tls.subject_alt_names:

@@ -54,6 +54,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "IST0145": Entry(_E, "ConflictingGateways", "Several Gateways claim the same port and hosts of the same proxies."),
     "IST0149": Entry(_E, "JwtClaimBasedRoutingWithoutRequestAuthN", "A route reads JWT claims that nobody verifies."),
+    "IST0161": Entry(_E, "InvalidGatewayCredential", "A credential that a Gateway names does not exist, or lacks what is needed."),
     "IST0165": Entry(_W, "ReferencedInternalGateway", "A VirtualService is bound to a gateway that Istio makes for itself."),
     "IST0167": Entry(_W, "IneffectivePolicy", "A policy has no effect."),
     "IST0173": Entry(_E, "DestinationRuleSubsetNotSelectPods", "A subset selects no instance."),
