@@ -86,6 +86,8 @@ def secret(channel: Channel) -> str:
 
 def problem(channel: Channel) -> str:
     """Why nothing can be sent, or nothing."""
+    if missing := channel.notifier.problem():
+        return missing
     try:
         secret(channel)
     except Unset as e:

@@ -122,6 +122,12 @@ def rules(namespaces: Collection[str] | None = None) -> list[AlertRule]:
     return [p for p in store.resources() if isinstance(p, AlertRule) and (namespaces is None or p.metadata.namespace in namespaces)]
 
 
+def title_of(rule: AlertRule) -> str:
+    """What its condition is, for people."""
+    [(name, _)] = rule.spec.condition.chosen()
+    return conditions.all_()[name].title
+
+
 def notifiers(namespaces: Collection[str] | None = None) -> list[ChannelView]:
     found = [c for c in channels.all_().values() if namespaces is None or c.namespace in namespaces]
     secrets = {(s.namespace, s.name): s.set_at for s in ChannelSecret.objects.defer("sealed")}

@@ -34,6 +34,10 @@ SECTIONS = (
         Item("policies", "Policies", "file-sliders", "p", ("policy", "policy-new")),
         Item("changes", "Changes", "history", "c", ("change",)),
     )),
+    Section("Reliability", (
+        Item("alerts", "Alerts", "triangle-alert", "a", ("alert", "channels")),
+        Item("objectives", "Objectives", "badge-check", "b"),
+    )),
     Section("Trust", (
         Item("certificates", "Certificates", "shield-check", "k"),
         Item("join", "Join a workload", "plug", "j"),

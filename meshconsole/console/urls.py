@@ -2,7 +2,22 @@
 
 from django.urls import path
 
-from .views import certificates, changes, join, overview, palette, policies, proxies, services, session, settings, topology, workloads
+from .views import (
+    alerts,
+    certificates,
+    changes,
+    join,
+    objectives,
+    overview,
+    palette,
+    policies,
+    proxies,
+    services,
+    session,
+    settings,
+    topology,
+    workloads,
+)
 from .views import policy as one
 
 urlpatterns = [
@@ -28,6 +43,16 @@ urlpatterns = [
     path("changes/<int:number>/", changes.change, name="change"),
     path("changes/<int:number>/rollback/", changes.rollback, name="change-rollback"),
     path("changes/<int:number>/programmed/", changes.programmed, name="programmed"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/<int:id>/", alerts.alert, name="alert"),
+    path("alerts/<int:id>/acknowledge/", alerts.acknowledge, name="alert-acknowledge"),
+    path("alerts/<int:id>/silence/", alerts.silence, name="alert-silence"),
+    path("alerts/silences/<int:id>/end/", alerts.end_silence, name="silence-end"),
+    path("alerts/channels/", alerts.channels_, name="channels"),
+    path("alerts/channels/<str:namespace>/<str:name>/test/", alerts.test, name="channel-test"),
+    path("alerts/channels/<str:namespace>/<str:name>/secret/", alerts.secret, name="channel-secret"),
+    path("alerts/messages/<int:id>/retry/", alerts.retry, name="delivery-retry"),
+    path("objectives/", objectives.objectives, name="objectives"),
     path("certificates/", certificates.certificates, name="certificates"),
     path("join/", join.join, name="join"),
     path("join/<int:token>/revoke/", join.revoke, name="join-revoke"),

@@ -18,15 +18,17 @@ class SloBurnCondition(Condition):
 
     def findings(self, rule: Rule, readings: Readings) -> Iterator[Finding]:
         objective: ServiceLevelObjective = rule.spec
-        for b in readings.burns.get((rule.namespace, rule.name), ()):
-            if b.pair.severity != rule.severity:
-                continue
-            said = (
-                f"The error budget of {name(rule.target.service)} ({objective.spec.objective:g} %) burns {b.long or 0.0:.3g} times too fast"
-            )
-            said += f" over {span(b.pair.long)}, and {b.short or 0.0:.3g} times over {span(b.pair.short)}"
-            found = {**labels(rule.target.service, rule.target), "slo": rule.name, "burn": b.pair.name}
-            yield Finding(f"{rule.target.service}#{b.pair.name}", b.breached, said, b.long, found)
+        pairs = [b for b in readings.burns.get((rule.namespace, rule.name), ()) if b.pair.severity == rule.severity]
+        if not pairs:
+            return
+        # One alert per severity, however many of its pairs burn: the fastest is told, as pairs stand in this order.
+        worst = next((b for b in pairs if b.breached), pairs[0])
+        said = (
+            f"The error budget of {name(rule.target.service)} ({objective.spec.objective:g} %) burns {worst.long or 0.0:.3g} times too fast"
+        )
+        said += f" over {span(worst.pair.long)}, and {worst.short or 0.0:.3g} times over {span(worst.pair.short)}"
+        found = {**labels(rule.target.service, rule.target), "slo": rule.name}
+        yield Finding(rule.target.service, worst.breached, said, worst.long, found)
 
     def promql(self, rule: Rule) -> str | None:
         objective: ServiceLevelObjective = rule.spec

@@ -29,6 +29,10 @@ class Notifier:
         """What is wrong with a secret that somebody sets; '' when it may be right."""
         return ""
 
+    def problem(self) -> str:
+        """What the console lacks for it; '' when nothing."""
+        return ""
+
     def notify(self, notice: Notice, spec: Any, secret: str) -> None:
         """Returns when the receiver has taken it. Raises NotifyError."""
         raise TypeError(f"{type(self).__name__} tells nobody")

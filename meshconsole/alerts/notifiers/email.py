@@ -15,9 +15,12 @@ class EmailNotifier(Notifier):
     name = "email"
     title = "E-mail"
 
+    def problem(self) -> str:
+        return "" if settings.EMAIL_CONFIGURED else "EMAIL_URL is not set: the console knows no mail server"
+
     def notify(self, notice: Notice, spec: Email, secret: str) -> None:
-        if not settings.EMAIL_CONFIGURED:
-            raise NotifyError("EMAIL_URL is not set: the console knows no mail server", permanent=True)
+        if problem := self.problem():
+            raise NotifyError(problem, permanent=True)
         try:
             message(notice, spec.to).send()
         except smtplib.SMTPRecipientsRefused as e:

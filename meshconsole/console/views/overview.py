@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from meshconsole.alerts import queries as alerts
 from meshconsole.ca import queries as ca
 from meshconsole.configstore import store
 from meshconsole.topology import queries as topology
@@ -56,6 +57,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "sync": dict(Counter(map(word, proxies))),
             "policies": sum(1 for r in store.list_() if mesh.inside(r.namespace, namespaces)),
             "certificates": certificates,
+            "firing": [a for a in alerts.firing(namespaces) if not a.silenced],
             "changes": shown(request, revisions, scope.namespace)[:6],
         },
     )

@@ -61,6 +61,7 @@ GROUPS = (
     ("Resilience", ("DestinationRule",)),
     ("Security", ("PeerAuthentication", "AuthorizationPolicy")),
     ("Edges of the mesh", ("Gateway", "ServiceEntry", "Sidecar")),
+    ("Reliability", ("AlertRule", "ServiceLevelObjective", "NotificationChannel")),
 )
 
 
