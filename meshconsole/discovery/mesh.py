@@ -3,18 +3,24 @@
 import threading
 
 from meshconsole.configstore import mesh, store
+from meshconsole.configstore.models import Revision
 from meshconsole.core.mesh.snapshot import Snapshot
 
 from . import registry
 
+Stamp = tuple[int, str, int]
+"""The newest revision, when it was made (a restored database may give its number again), and the registry's number."""
+NEVER: Stamp = (-1, "", -1)
+
 _lock = threading.Lock()
-_stamp: tuple[int, int] = (-1, -1)
+_stamp: Stamp = NEVER
 _current: Snapshot | None = None
 
 
-def stamp() -> tuple[int, int]:
-    """(newest revision, the registry's number): two small queries that tell whether there is news."""
-    return store.latest(), registry.number()
+def stamp() -> Stamp:
+    """Two small queries that tell whether there is news."""
+    newest = Revision.objects.order_by("-number").values_list("number", "created").first()
+    return (newest[0] if newest else 0, str(newest[1]) if newest else "", registry.number())
 
 
 def current() -> Snapshot:
@@ -22,14 +28,15 @@ def current() -> Snapshot:
     return stamped()[0]
 
 
-def stamped() -> tuple[Snapshot, tuple[int, int]]:
+def stamped() -> tuple[Snapshot, Stamp]:
     """The newest snapshot, and the stamp that it has."""
     global _stamp, _current
     with _lock:
         # Asked before reading: what is written meanwhile is in the snapshot already or found by the next call, never missed.
         now = stamp()
         if _current is None or now != _stamp or _current.mesh != mesh.config():
-            _current = Snapshot.following(_current, mesh.config(), store.resources(), registry.workloads(), now[0])
+            policies = _current.policies if _current is not None and now[:2] == _stamp[:2] else store.resources()
+            _current = Snapshot.following(_current, mesh.config(), policies, registry.workloads(), now[0])
             _stamp = now
         return _current, _stamp
 
@@ -38,4 +45,4 @@ def forget() -> None:
     """Drop what this process remembers."""
     global _stamp, _current
     with _lock:
-        _stamp, _current = (-1, -1), None
+        _stamp, _current = NEVER, None

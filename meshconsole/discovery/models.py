@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Head(models.Model):
-    """One row that counts changes of the registry, so that one small query tells whether there is news."""
+    """One row whose number grows with each change of the registry, so that one small query tells whether there is news."""
 
     number = models.BigIntegerField(default=0)
 

@@ -6,11 +6,11 @@ A vanished agent's endpoint stays for a grace (static stability: its Envoy proba
 
 import datetime
 import threading
+import time
 from collections.abc import Iterable
 
 import msgspec
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from meshconsole.configstore.models import rfc3339
 from meshconsole.core.mesh.model import Service, Workload
@@ -104,16 +104,21 @@ def expire(now: datetime.datetime, grace: float) -> list[Name]:
 
 
 def number() -> int:
-    """Counts changes; equal numbers, equal workloads."""
+    """Grows with each change; equal numbers, equal workloads."""
     return Head.objects.filter(pk=1).values_list("number", flat=True).first() or 0
 
 
 _known: dict[tuple[int, int], Workload] = {}
+_listed: tuple[int, list[Workload]] = (0, [])
 _lock = threading.Lock()
 
 
 def workloads() -> list[Workload]:
     """Every workload, by namespace and name. An unchanged one is the same object as last time."""
+    global _listed
+    at = number()  # asked before reading: the list may be newer than its number says, never older
+    if at == _listed[0]:
+        return list(_listed[1])
     wanted = list(WorkloadRecord.objects.order_by("namespace", "name").values_list("pk", "version"))
     with _lock:
         known = {key: found for key in wanted if (found := _known.get(key)) is not None}
@@ -127,7 +132,9 @@ def workloads() -> list[Workload]:
         if len(_known) > 2 * len(wanted) + 100:
             _known.clear()
             _known.update(known)
-    return [known[key] for key in wanted if key in known]
+        listed = [known[key] for key in wanted if key in known]
+        _listed = (at, listed)
+    return list(listed)
 
 
 def find(name: Name) -> Workload | None:
@@ -150,8 +157,10 @@ def _model(row: WorkloadRecord) -> Workload:
 def _next() -> int:
     """The next number of the registry, in the transaction of the change; the news go out after its commit."""
     Head.objects.get_or_create(pk=1)
-    Head.objects.filter(pk=1).update(number=F("number") + 1)
-    found = number()
+    before = Head.objects.select_for_update().get(pk=1).number
+    # The time, not a count: a number that a rollback or a restored backup takes back is not given again to something else.
+    found = max(before + 1, time.time_ns())
+    Head.objects.filter(pk=1).update(number=found)
     transaction.on_commit(lambda: signals.changed.send(None, number=found))
     return found
 

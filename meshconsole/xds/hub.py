@@ -49,7 +49,7 @@ class Hub:
         self.snapshot: Snapshot | None = None
         self.revision = 0
         """Compiled for all links."""
-        self.stamp: tuple[int, int] = (-1, -1)
+        self.stamp = mesh.NEVER
         self._due: dict[str, Link] = {}
         """New, or with a grown demand: served at once."""
         self._news = asyncio.Event()
@@ -272,7 +272,7 @@ class Hub:
             raise
 
 
-def _load() -> tuple[Snapshot, tuple[int, int]]:
+def _load() -> tuple[Snapshot, mesh.Stamp]:
     from django.db import connection
 
     try:

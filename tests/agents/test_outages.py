@@ -37,12 +37,12 @@ async def pair(console: Console, cut, address: str = "") -> tuple[Agent, Agent]:
 def broken(console: Console):
     """A database that answers every question of the hub with an error."""
     database = sqlite3.connect(console.home / "meshconsole.sqlite3", timeout=20)
-    database.execute("ALTER TABLE configstore_head RENAME TO away")
+    database.execute("ALTER TABLE configstore_revision RENAME TO away")
     database.commit()
     try:
         yield
     finally:
-        database.execute("ALTER TABLE away RENAME TO configstore_head")
+        database.execute("ALTER TABLE away RENAME TO configstore_revision")
         database.commit()
         database.close()
 

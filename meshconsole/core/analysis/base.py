@@ -11,6 +11,9 @@ from meshconsole.core.mesh.snapshot import Snapshot
 from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Level, Message
 
+_last: Snapshot | None = None
+"""What the last scene looked at; only ever a start for the next one, whose answers do not depend on it."""
+
 
 class Scene:
     def __init__(self, policies: Iterable[Policy], workloads: Sequence[Workload] | None, mesh: MeshConfig):
@@ -29,7 +32,10 @@ class Scene:
 
     @cached_property
     def _snapshot(self) -> Snapshot:
-        return Snapshot(self.mesh, self.policies, self.workloads)
+        global _last
+        # It follows the one before: to derive again what a thousand workloads serve was 30 of the 40 ms of an apply.
+        _last = Snapshot.following(_last, self.mesh, self.policies, self.workloads, 0)
+        return _last
 
     @property
     def services(self) -> list[Service]:
