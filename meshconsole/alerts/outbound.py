@@ -64,7 +64,7 @@ class _Guarded(httpcore.SyncBackend):
 
 def post(url: str, body: bytes, headers: Mapping[str, str] | None = None, *, secret: str = "") -> tuple[int, bytes]:
     """The answer's status and body, when it is a success. Raises NotifyError; `secret` is kept out of its text."""
-    sent: dict[bytes | str, bytes | str] = {"content-type": "application/json", "user-agent": "meshconsole", **(headers or {})}
+    sent = [("content-type", "application/json"), ("user-agent", "meshconsole"), *(headers or {}).items()]
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT)
     try:
         with (
