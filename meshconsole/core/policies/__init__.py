@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -117,6 +118,8 @@ def _read(data: Any) -> "tuple[Policy | None, list[Message]]":
     if kind is None:
         return None, [fault] if fault else []
     key = _key(kind, data)
+    if unfit := [Message(Level.ERROR, reading.SCHEMA, why, key=key, path=path) for path, why in islice(reading.unfit(data), _FEW)]:
+        return None, unfit
     data = {name: value for name, value in data.items() if name not in _SERVERS_OWN}
     try:
         policy = kind.model_validate(data)

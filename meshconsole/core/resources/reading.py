@@ -13,6 +13,7 @@ from .catalogue import SCHEMA_ERROR as SCHEMA
 from .catalogue import UNKNOWN_FIELD, UNSUPPORTED
 from .envelope import Model
 from .messages import Level, Message
+from .yaml import MAX_DEPTH
 
 _TYPES = {
     "string_type": "a string", "int_type": "a whole number", "int_parsing": "a whole number", "int_from_float": "a whole number",
@@ -46,17 +47,36 @@ def messages(fault: ValidationError, schema: type[BaseModel], data: dict[str, An
                 yield Message(Level.ERROR, SCHEMA, f"{text}, not {_shown(value)}", path=path)
 
 
+def unfit(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """(path, why) of what no kind could make sense of: a NUL, which no database keeps and no header or host has, and bottomless nesting."""
+    if isinstance(value, str):
+        if "\0" in value:
+            yield path, "a NUL character cannot stand in a string"
+    elif isinstance(value, dict | list):
+        if depth >= MAX_DEPTH:
+            yield path, f"nested deeper than {MAX_DEPTH} levels"
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                yield from unfit(key, path)
+                yield from unfit(inner, f"{path}.{key}" if path else str(key), depth + 1)
+        else:
+            for n, inner in enumerate(value):
+                yield from unfit(inner, f"{path}[{n}]", depth + 1)
+
+
 def without(data: dict[str, Any], fault: ValidationError) -> dict[str, Any]:
     """A copy of `data` without the fields at fault. Raises LookupError where something is missing, or wrong as a whole."""
     copy = deepcopy(data)
     for error in fault.errors(include_url=False, include_context=False, include_input=False):
-        *above, last = [part for part in error["loc"] if not (isinstance(part, str) and part.startswith(("function-", "[key]")))]
+        path = error["loc"]
         place: Any = copy
-        for part in above:
-            place = place[part]
-        if error["type"] == "missing" or not isinstance(place, dict):
-            raise LookupError(last)
-        place.pop(last, None)
+        for part in path[:-1]:
+            if not isinstance(place, dict | list):
+                raise LookupError(part)
+            place = place[part]  # type: ignore[index]
+        if not path or error["type"] == "missing" or not isinstance(place, dict) or path[-1] not in place:
+            raise LookupError(path)
+        del place[path[-1]]
     return copy
 
 
