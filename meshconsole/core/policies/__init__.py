@@ -175,9 +175,14 @@ def _kind_of(data: dict[str, Any]) -> "tuple[type[Policy] | None, Message | None
 
 
 def _key(kind: "type[Policy]", data: dict[str, Any]) -> Key:
+    """As well as can be told before anything is checked."""
     metadata = data.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
-    return Key(kind.group, kind.__name__, str(metadata.get("namespace") or "default"), str(metadata.get("name") or "?"))
+
+    def said(field: str, default: str) -> str:
+        value = metadata.get(field) if isinstance(metadata, dict) else None
+        return value[:253] if isinstance(value, str) and value else default
+
+    return Key(kind.group, kind.__name__, said("namespace", "default"), said("name", "?"))
 
 
 def _names(policy: "Policy") -> Iterator[Message]:

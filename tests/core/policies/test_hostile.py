@@ -84,6 +84,8 @@ def test_bottomless_nesting_is_refused():
         deep = {"a": [deep]}
     with pytest.raises(Invalid, match="nested deeper"):
         parse_object({**DOCUMENTS[0], "spec": deep})
+    with pytest.raises(Invalid, match="nested deeper"):
+        parse_object({**DOCUMENTS[0], "metadata": {"name": deep, "namespace": deep}})
 
 
 @settings(anything, max_examples=100)
