@@ -134,6 +134,8 @@ def start(
     for wanted in [port] + ([gateway_port] if demo else []):
         _must_be_free(host if wanted == port else "127.0.0.1", wanted)
     environment = {"MESHCONSOLE_HOME": str(home), "DJANGO_SETTINGS_MODULE": "meshconsole.settings"}
+    if demo and "TRACING_SAMPLING" not in os.environ:
+        environment["TRACING_SAMPLING"] = "100"  # a newcomer's first request is a trace to look at
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
 
     with checklist.step("Database migrated") as step:

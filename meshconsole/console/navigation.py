@@ -24,6 +24,7 @@ SECTIONS = (
     Section("", (
         Item("overview", "Overview", "layout-dashboard", "o"),
         Item("topology", "Topology", "waypoints", "t"),
+        Item("traces", "Traces", "activity", "r", ("trace",)),
     )),
     Section("Mesh", (
         Item("services", "Services", "globe", "s", ("service",)),
@@ -45,5 +46,5 @@ SECTIONS = (
 )  # fmt: skip
 SETTINGS = Item("settings", "Settings", "settings", ",")
 
-TIMED = frozenset({"overview", "services", "service", "workloads", "workload"})
+TIMED = frozenset({"overview", "services", "service", "workloads", "workload", "traces"})
 """Pages that look at a span of time, chosen in the masthead."""

@@ -16,6 +16,7 @@ from .views import (
     session,
     settings,
     topology,
+    traces,
     workloads,
 )
 from .views import policy as one
@@ -25,6 +26,8 @@ urlpatterns = [
     path("login/", session.SignIn.as_view(), name="login"),
     path("logout/", session.sign_out, name="logout"),
     path("topology/", topology.topology, name="topology"),
+    path("traces/", traces.traces, name="traces"),
+    path("traces/<str:id>/", traces.trace, name="trace"),
     path("services/", services.services, name="services"),
     path("services/<str:namespace>/<str:name>/", services.service, name="service"),
     path("workloads/", workloads.workloads, name="workloads"),

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from meshconsole.console import assets, figures
+from meshconsole.console import assets, figures, kinds
 from meshconsole.console.xdstypes import TYPES
 
 register = template.Library()
@@ -270,3 +270,14 @@ def sync_mark(proxy: Any, type_: str) -> SafeString:
 @register.filter
 def type_name(type_: str) -> str:
     return TYPES.get(type_, type_)
+
+
+@register.simple_tag(takes_context=True)
+def policy_url(context: Context, kind: str, namespace: str, name: str) -> str:
+    return go(context, "policy", kinds.Kind.named(kind).plural, namespace, name)
+
+
+@register.filter
+def microseconds(value: Any) -> float:
+    """Unix microseconds as seconds."""
+    return value / 1e6 if isinstance(value, int | float) else 0.0
