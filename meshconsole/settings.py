@@ -85,6 +85,8 @@ if EMAIL_URL:
     vars().update(env.email("EMAIL_URL"))
     EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="Meshconsole <meshconsole@localhost>")
+JWKS_ALLOW_PRIVATE = env.bool("JWKS_ALLOW_PRIVATE", default=False)
+"""May the console fetch keys (RequestAuthentication, jwksUri) from private and loopback addresses?"""
 REDIS_URL = env("REDIS_URL", default="")
 """Empty: one process, in-memory channel layer, no revision notices but by polling."""
 
@@ -101,6 +103,7 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "meshconsole.accounts",
     "meshconsole.configstore",
+    "meshconsole.keysets",
     "meshconsole.discovery",
     "meshconsole.ca",
     "meshconsole.xds",
@@ -183,6 +186,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "keysets-refresh": {"task": "keysets.refresh", "schedule": 30.0, "options": {"expires": 25}},
     "ca-warn": {"task": "ca.warn", "schedule": 3600.0, "options": {"expires": 1800}},
     "ca-forget": {"task": "ca.forget_the_long_ended", "schedule": 86400.0, "options": {"expires": 43200}},
     "alerts-evaluate": {"task": "alerts.evaluate", "schedule": 10.0, "options": {"expires": 9}},

@@ -213,7 +213,10 @@ def _analyse(changes: Mapping[Key, Wanted], stored: Mapping[Key, Resource], docu
     for _, answer in signals.analysing.send(None):
         workloads += cast("list[Workload]", answer)
     found = analysis.analyze(list(after.values()), workloads or None, mesh.config())
-    lapsing = [m for w in changes.values() if w.policy is not None for m in w.policy.dated(now)]
+    written = [w.policy for w in changes.values() if w.policy is not None]
+    lapsing = [m for policy in written for m in policy.dated(now)]
+    for _, said in signals.examining.send(None, policies=written):
+        lapsing += cast("list[Message]", said)
     concerned = [_softened(replace(m, document=documents[m.key])) for m in (*found, *lapsing) if m.key is not None and m.key in changes]
     errors = [m for m in concerned if m.level == Level.ERROR]
     if errors:

@@ -9,11 +9,19 @@ class DiscoveryConfig(AppConfig):
 
     def ready(self) -> None:
         from meshconsole.configstore import signals
+        from meshconsole.keysets.signals import changed
 
         signals.analysing.connect(_workloads, dispatch_uid="discovery")
+        changed.connect(_keys, dispatch_uid="discovery")
 
 
 def _workloads(**_: Any) -> Any:
     from . import registry
 
     return registry.workloads()
+
+
+def _keys(**_: Any) -> None:
+    from . import registry
+
+    registry.touch()

@@ -1,10 +1,13 @@
 """The mesh as it stands: resources and workloads as one immutable snapshot, kept per process and followed, not built again."""
 
 import threading
+from collections.abc import Sequence
 
 from meshconsole.configstore import mesh, store
 from meshconsole.configstore.models import Revision
 from meshconsole.core.mesh.snapshot import Snapshot
+from meshconsole.core.policies.base import Policy
+from meshconsole.keysets import filling
 
 from . import registry
 
@@ -14,6 +17,8 @@ NEVER: Stamp = (-1, "", -1)
 
 _lock = threading.Lock()
 _stamp: Stamp = NEVER
+_stored: Sequence[Policy] = ()
+"""As they are in the store; the snapshot holds them with the keys that were fetched for them."""
 _current: Snapshot | None = None
 
 
@@ -30,13 +35,14 @@ def current() -> Snapshot:
 
 def stamped() -> tuple[Snapshot, Stamp]:
     """The newest snapshot, and the stamp that it has."""
-    global _stamp, _current
+    global _stamp, _stored, _current
     with _lock:
         # Asked before reading: what is written meanwhile is in the snapshot already or found by the next call, never missed.
         now = stamp()
         if _current is None or now != _stamp or _current.mesh != mesh.config():
-            policies = _current.policies if _current is not None and now[:2] == _stamp[:2] else store.resources()
-            _current = Snapshot.following(_current, mesh.config(), policies, registry.workloads(), now[0])
+            if _current is None or now[:2] != _stamp[:2]:
+                _stored = store.resources()
+            _current = Snapshot.following(_current, mesh.config(), filling.filled(_stored), registry.workloads(), now[0])
             _stamp = now
         return _current, _stamp
 

@@ -39,6 +39,10 @@ class View(Protocol):
         """The client's labels (the workload's own ones, inbound and gateway). Read single ones: what is compiled is shared by all clients that
         answer the same."""
 
+    @property
+    def locality(self) -> str:
+        """Where the client is: `region/zone/sub-zone`; '' where nobody said."""
+
     def service(self, host: str, namespace: str) -> Service | None:
         """The service that `host`, as written in a rule of `namespace`, names for this unit's client; None if there is none visible.
         A name without dots is `<host>.<namespace>.svc.<domain>`."""
@@ -57,6 +61,14 @@ class Policy(Resource):
     phase: ClassVar[Phase | None] = None
     confidential: ClassVar[Mapping[str, frozenset[str]]] = {}
     """Mappings beside `metadata` whose values are secrets, but for those of these names: encrypted at rest, redacted wherever shown."""
+
+    def fetches(self) -> Iterator[tuple[str, str]]:
+        """(path, URI) of the key sets that it needs and does not hold: the console fetches them."""
+        return iter(())
+
+    def fetched(self, documents: Mapping[str, str]) -> Self:
+        """Itself with those key sets, as far as they are known: URI -> document."""
+        return self
 
     def dated(self, now: datetime) -> Iterator[Message]:
         """What is to be said of it only now: of certificates that lapse. Warnings; asked when it is written."""

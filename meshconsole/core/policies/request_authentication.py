@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
@@ -23,6 +23,14 @@ PAYLOAD = "payload"
 """Where AuthorizationPolicy finds the claims, in the filter's metadata."""
 _SPACED = ("scope", "permission")
 _HEADER = re.compile(r"[-_A-Za-z0-9]+")
+_URI = re.compile(r"https?://[^\s/?#@]+([/?][^\s#]*)?")
+_PARTS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+NO_KEYS = (
+    '{"keys":[{"kty":"EC","crv":"P-256","kid":"nobody",'
+    '"x":"WqKw7iZUE2dYhkOjFUE_OUp52VbHBubUi59hdOMzzRY",'
+    '"y":"eCrlZ8GlEQz_sOqetJ2oa_vXGxdWO0kAZl1and_TBLM"}]}'
+)
+"""A key whose private half was thrown away: while an issuer's keys are not known, its tokens are refused and not believed (as istiod does)."""
 Word = Annotated[str, Field(min_length=1)]
 
 
@@ -42,9 +50,8 @@ class ClaimToHeader(Model):
 
 class JwtRule(Model):
     unsupported: ClassVar[dict[str, str]] = {
-        "jwksUri": "put the keys themselves into jwks",
-        "jwks_uri": "put the keys themselves into jwks",
-        "timeout": "it goes with jwksUri",
+        "jwks_uri": "write jwksUri",
+        "timeout": "the console asks for the keys, and waits 5 seconds",
         "presence": "use an AuthorizationPolicy with requestPrincipals",
     }
 
@@ -54,6 +61,9 @@ class JwtRule(Model):
     """The token's `aud` must name one of these. Empty: any."""
     jwks: str = ""
     """The issuer's public keys: a JSON Web Key Set."""
+    jwks_uri: str = ""
+    """Where the console fetches the keys, again every 20 minutes; the last ones stay while the server is down. Until there are any, tokens of
+    this issuer are refused. Private addresses only with the console's setting JWKS_ALLOW_PRIVATE."""
     from_headers: list[JwtHeader] = Field(default_factory=list)
     """Where the token is looked for. Default, when no place is named: `Authorization: Bearer …` and the query parameter `access_token`."""
     from_params: list[Word] = Field(default_factory=list)
@@ -98,9 +108,17 @@ class RequestAuthentication(Policy):
         yield from (self.error(path, text) for path, text in problems(labels, "spec.selector.matchLabels"))
         for i, rule in enumerate(self.spec.jwt_rules):
             path = f"spec.jwtRules[{i}]"
-            if not rule.jwks:
-                yield self.error(f"{path}.jwks", "not supported yet: keys that the issuer is asked for; put them into jwks")
-            elif fault := _key_fault(rule.jwks):
+            if not rule.jwks and not rule.jwks_uri:
+                yield self.error(
+                    f"{path}.jwks",
+                    "not supported yet: keys that the issuer is asked for; put them into jwks, or their address into jwksUri",
+                )
+            elif rule.jwks and rule.jwks_uri:
+                yield self.error(f"{path}.jwksUri", "only one of jwks and jwksUri can be set")
+            elif rule.jwks_uri:
+                if not _URI.fullmatch(rule.jwks_uri):
+                    yield self.error(f"{path}.jwksUri", f"{rule.jwks_uri!r} must be an http or https address")
+            elif fault := key_fault(rule.jwks):
                 yield self.error(f"{path}.jwks", fault)
             for j, claim in enumerate(rule.output_claim_to_headers):
                 if not _HEADER.fullmatch(claim.header):
@@ -122,13 +140,24 @@ class RequestAuthentication(Policy):
             )
             draft.origins += [policy.origin() for policy in chosen]
 
+    def fetches(self) -> Iterator[tuple[str, str]]:
+        for i, rule in enumerate(self.spec.jwt_rules):
+            if rule.jwks_uri:
+                yield f"spec.jwtRules[{i}].jwksUri", rule.jwks_uri
+
+    def fetched(self, documents: Mapping[str, str]) -> Self:
+        rules = [
+            rule.model_copy(update={"jwks": documents.get(rule.jwks_uri, "")}) if rule.jwks_uri else rule for rule in self.spec.jwt_rules
+        ]
+        return self.model_copy(update={"spec": self.spec.model_copy(update={"jwt_rules": rules})})
+
     def _is_for(self, workload: Workload, root_namespace: str) -> bool:
         if self.metadata.namespace not in (root_namespace, workload.namespace):
             return False
         return self.spec.selector is None or selects(self.spec.selector.match_labels, workload.labels)
 
 
-def _key_fault(text: str) -> str:
+def key_fault(text: str) -> str:
     """What is wrong with a key set; '' where nothing is."""
     try:
         keys = json.loads(text)["keys"]
@@ -141,6 +170,9 @@ def _key_fault(text: str) -> str:
             return f"key {i} must be a public key of type (kty) RSA, EC or OKP"
         if "d" in key:
             return f"key {i} is a private key: leave out `d`, and consider it known"
+        missing = [name for name in _PARTS[key["kty"]] if not isinstance(key.get(name), str) or not key[name]]
+        if missing:
+            return f"key {i} lacks {', '.join(missing)}"
     return ""
 
 
@@ -166,7 +198,7 @@ def config(rules: list[JwtRule], *, route_again: bool = False) -> Json:
 def _provider(rule: JwtRule, route_again: bool) -> Json:
     provider: Json = {
         "issuer": rule.issuer,
-        "local_jwks": {"inline_string": rule.jwks},
+        "local_jwks": {"inline_string": rule.jwks or NO_KEYS},
         "forward": rule.forward_original_token,
         "payload_in_metadata": PAYLOAD,
         "normalize_payload_in_metadata": {"space_delimited_claims": list(dict.fromkeys((*_SPACED, *rule.space_delimited_claims)))},

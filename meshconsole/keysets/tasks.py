@@ -1,0 +1,5 @@
+"""What the worker finds here: `keysets.refresh`."""
+
+from .refreshing import refresh
+
+__all__ = ["refresh"]
