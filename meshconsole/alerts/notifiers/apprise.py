@@ -33,7 +33,6 @@ class AppriseNotifier(Notifier):
         host = getattr(plugin, "host", None)
         if host and "host" in type(plugin).template_tokens:  # elsewhere `host` may be a token
             outbound.addresses(str(host), int(getattr(plugin, "port", None) or 443))
-        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its log lines hold addresses with tokens
         kind = {"resolve": apprise.NotifyType.SUCCESS, "acknowledge": apprise.NotifyType.INFO, "test": apprise.NotifyType.INFO}
         level = kind.get(notice.event) or (
             apprise.NotifyType.FAILURE if notice.severity in ("critical", "error") else apprise.NotifyType.WARNING
@@ -46,6 +45,7 @@ class AppriseNotifier(Notifier):
 def _plugin(url: str):  # type: ignore[no-untyped-def]
     import apprise
 
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its lines hold addresses with tokens
     scheme = url.partition("://")[0].lower()
     if scheme in NATIVE:
         raise NotifyError(f"{scheme}:// acts on the console's own host or speaks no HTTP; it is not allowed", permanent=True)

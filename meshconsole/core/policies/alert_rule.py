@@ -1,5 +1,6 @@
 """AlertRule: when somebody is to be told. It writes no Envoy configuration; `meshconsole.alerts` evaluates it."""
 
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, ClassVar
@@ -17,6 +18,7 @@ Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Times = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
+_HOST = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_])?")
 LONGEST_WINDOW = 7 * 86400
 
 
@@ -161,6 +163,10 @@ class AlertRule(Policy):
             yield self.error("spec.condition", f"must have exactly one condition, not {len(chosen)}")
         if spec.target.service and spec.target.workload:
             yield self.error("spec.target", "has service and workload; keep one")
+        if spec.target.service and not _HOST.fullmatch(spec.target.service):
+            yield self.error("spec.target.service", f"{spec.target.service!r} is no name of a service")
+        if spec.target.workload and (fault := name_fault(spec.target.workload)):
+            yield self.error("spec.target.workload", fault)
         for name, said in chosen:
             yield from self._limits(name, said)
         for n, channel in enumerate(spec.channels):

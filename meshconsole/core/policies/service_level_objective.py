@@ -34,7 +34,7 @@ class Indicator(Model):
 
 
 class ServiceLevelObjectiveSpec(Model):
-    service: str = Field(min_length=1)
+    service: str = Field(pattern=r"^[a-zA-Z0-9_]([a-zA-Z0-9_.-]{0,251}[a-zA-Z0-9_])?$")
     """The service, by its name in this namespace or by its full name."""
     objective: Annotated[float, Field(gt=0, lt=100, allow_inf_nan=False)]
     """The share of good requests that is promised, in percent: `99.9`."""
