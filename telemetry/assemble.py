@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 from .spans import Span
 
+OVERLAP = 0.2
+"""A child that ends this share of itself after the next one began still came before it: a proxy ends its span after its caller has gone on."""
+
 
 @dataclass
 class Node:
@@ -97,7 +100,8 @@ def _mark(root: Node) -> None:
         for child in sorted(node.children, key=lambda n: (-n.span.end, -n.span.start)):
             # Clocks of two hosts differ: a child counts only as far as it lies inside of its parent.
             end, begin = min(child.span.end, cursor), max(child.span.start, start)
-            if begin >= end or (child.span.end > cursor and cursor < last):
+            over = child.span.end - cursor
+            if begin >= end or (over > OVERLAP * child.span.duration and cursor < last):
                 continue  # ran beside a child that ended later
             if end < cursor:
                 node.critical.append((end, cursor))

@@ -28,7 +28,7 @@ def surplus(traces: Sequence[Kept], limit: int) -> list[str]:
     slow = _thresholds(traces)
     ordinary, special = [], []
     for t in sorted(traces, key=lambda t: (t.start, t.id)):
-        (special if t.errors or t.duration >= slow.get(t.root, t.duration + 1) else ordinary).append(t)
+        (special if t.errors or t.duration > slow.get(t.root, t.duration) else ordinary).append(t)
     gone = []
     for t in (*ordinary, *special):
         if over <= 0:
