@@ -28,6 +28,7 @@ from proxyagent import protocol
 
 from . import beats, compiling, notices, records
 from . import session as s
+from .garbage import Tender
 from .link import Close, Deliver, Facts, Link
 from .threads import in_database
 
@@ -62,6 +63,8 @@ class Hub:
         self._written = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
+        self._last_round = 0.0
+        self._garbage = Tender(self._loop.time())
         self._compiler = ThreadPoolExecutor(1, thread_name_prefix="mesh-compiler")
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -88,6 +91,7 @@ class Hub:
             await in_database(records.write, self.id, self._batch, timezone.now())
             await in_database(beats.end, self.id, timezone.now())
         self._compiler.shutdown(wait=False)
+        self._garbage.stop()
 
     def news(self) -> None:
         self._news.set()
@@ -203,6 +207,7 @@ class Hub:
 
     async def _round(self, links: Iterable[Link], *, everybody: bool) -> None:
         links = list(links)
+        self._last_round = self._loop.time()
         try:
             snapshot, stamp = await self._loop.run_in_executor(self._compiler, _load)
         except (DatabaseError, InterfaceError, OSError) as e:
@@ -252,6 +257,8 @@ class Hub:
 
     async def _beat(self) -> None:
         await asyncio.sleep(beats.INTERVAL)
+        now = self._loop.time()
+        self._garbage.tend(now, quiet=now - self._last_round > 1.0 and not self._news.is_set())
         await in_database(beats.beat, self.id, self.revision, timezone.now())
 
     async def _record(self) -> None:

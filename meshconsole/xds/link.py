@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshconsole.core.compiler import Demand
-from meshconsole.core.envoy.resource_set import ResourceSet, XdsType
+from meshconsole.core.envoy.resource_set import Blob, ResourceSet, XdsType
 from proxyagent import protocol
 
 from . import session as s
@@ -172,7 +172,24 @@ class Link:
             self.deliver(protocol.encode(protocol.Push(nonce=0, aliases=again)))
 
 
+_encoded: dict[tuple[Any, ...], tuple[tuple[Blob, ...], bytes]] = {}
+"""The last pushes: a change concerns many proxies in the same way, and most of them count alike."""
+
+
 def encode(delta: s.SendDelta) -> bytes:
+    if len(delta.changed) > 8:
+        return _encode(delta)  # someone's whole state, and nobody else's
+    key = (delta.nonce, *map(id, delta.changed), delta.removed, *delta.aliases.items())
+    known = _encoded.get(key)
+    if known is None:
+        if len(_encoded) >= 64:
+            _encoded.clear()
+        # The blobs are kept with it: an id says nothing once its object is gone.
+        known = _encoded[key] = (delta.changed, _encode(delta))
+    return known[1]
+
+
+def _encode(delta: s.SendDelta) -> bytes:
     resources: dict[Any, list[protocol.Resource]] = {}
     for blob in delta.changed:
         resources.setdefault(str(blob.type), []).append(protocol.Resource(blob.name, blob.version, blob.body))
