@@ -26,7 +26,8 @@ def surplus(traces: Sequence[Kept], limit: int) -> list[str]:
     if over <= limit * (1 - ROOM):
         return []
     slow = _thresholds(traces)
-    ordinary, special = [], []
+    ordinary: list[Kept] = []
+    special: list[Kept] = []
     for t in sorted(traces, key=lambda t: (t.start, t.id)):
         (special if t.errors or t.duration > slow.get(t.root, t.duration) else ordinary).append(t)
     gone = []

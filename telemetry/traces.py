@@ -83,11 +83,11 @@ def search(
         rows = rows.filter(length__lte=int(max_ms * 1000))
     rows = rows.order_by("-length", "id") if order == "slowest" else rows.order_by("-start", "id")
     if tags:
-        rows, more = _with_tags(rows, tags, limit)
+        found, more = _with_tags(rows, tags, limit)
     else:
-        rows = list(rows[: limit + 1])
-        rows, more = rows[:limit], len(rows) > limit
-    return Found(tuple(_summaries(rows, namespaces)), more)
+        found = list(rows[: limit + 1])
+        found, more = found[:limit], len(found) > limit
+    return Found(tuple(_summaries(found, namespaces)), more)
 
 
 def _touches(**where: Any) -> Exists:

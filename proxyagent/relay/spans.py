@@ -150,7 +150,8 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
         if length > BODY:
             raise TooLarge
         return await reader.readexactly(length)
-    parts, size = [], 0
+    parts: list[bytes] = []
+    size = 0
     while True:
         length = int((await reader.readuntil(b"\r\n")).split(b";")[0], 16)
         size += length
