@@ -1,12 +1,13 @@
 """One ASGI application: HTTP to Django, /agent to the agents, /ws/ to browsers; the hub lives as long as the process does."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meshconsole.settings")
 
 from django.core.asgi import get_asgi_application
 
-http = get_asgi_application()  # sets Django up: everything below may import models
+http: Any = get_asgi_application()  # sets Django up: everything below may import models
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter

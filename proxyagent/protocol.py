@@ -261,7 +261,9 @@ class Ask(Frame):
     what: Literal["config_dump", "stats", "clusters", "listeners", "server_info"]
 
 
-FromAgent = Hello | Join | Prove | State | StateList | Demand | Applied | SignRequest | Metrics | Spans | Health | EnvoyState | Answer | Goodbye
+FromAgent = (
+    Hello | Join | Prove | State | StateList | Demand | Applied | SignRequest | Metrics | Spans | Health | EnvoyState | Answer | Goodbye
+)
 FromConsole = Challenge | Refused | Welcome | ListState | Push | Certificate | MetricsStored | Ask
 
 _encoder = msgspec.msgpack.Encoder()

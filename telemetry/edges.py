@@ -260,8 +260,6 @@ class _Sum:
             self.destination_principals.add(at.destination_principal)
 
 
-
-
 def fold(rows: Iterable[tuple[Place, float, Figures]]) -> list[Edge]:
     """
     Series to edges. What the source reports holds; the destination's report counts where no source reports the pair, and says in any

@@ -5,7 +5,25 @@ import msgspec
 Labels = dict[str, str]
 
 ISTIO_BOUNDS: tuple[float, ...] = (
-    0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000,
+    0.5,
+    1,
+    5,
+    10,
+    25,
+    50,
+    100,
+    250,
+    500,
+    1000,
+    2500,
+    5000,
+    10000,
+    30000,
+    60000,
+    300000,
+    600000,
+    1800000,
+    3600000,
 )
 """Envoy's default histogram bounds (milliseconds or bytes); one more bucket, +Inf, follows the last."""
 
