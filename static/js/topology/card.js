@@ -71,6 +71,7 @@ export function signature(node, theme) {
   return [theme, title(node), sub(node), icon(node), node.health.status, node.flags.join(), node.badges.map((b) => b.kind).join()].join("|");
 }
 
+// Drawn over Cytoscape's empty nodes, not given to it as background images: it would hash each image's data URL at every change of style.
 const cache = new Map();
 
 export function picture(node, theme, colors) {
@@ -134,10 +135,9 @@ export function picture(node, theme, colors) {
     c.stroke();
     drawIcon(c, BADGES[badge.kind]?.[0] ?? "info", x - 4.5, INSET - 3.5, 9, badge.kind === "fault" ? colors.warn : colors.ink2, 2.4);
   });
-  const url = canvas.toDataURL("image/png");
   if (cache.size > 600) cache.clear();
-  cache.set(key, url);
-  return url;
+  cache.set(key, canvas);
+  return canvas;
 }
 
 export function fit(context, text, room) {

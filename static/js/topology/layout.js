@@ -21,24 +21,38 @@ const SPACING = {
   "elk.layered.nodePlacement.favorStraightEdges": "false",
 };
 
+// Small graphs keep the order of names where it costs no crossing.
+const ORDERED = {
+  "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
+  "elk.layered.considerModelOrder.crossingCounterNodeInfluence": "0.05",
+  "elk.layered.thoroughness": "12",
+};
+
 const OPTIONS = {
   ...SPACING,
   "elk.algorithm": "layered",
   "elk.hierarchyHandling": "INCLUDE_CHILDREN",
   "elk.edgeRouting": "POLYLINE",
   "elk.spacing.componentComponent": "44",
-  "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
-  "elk.layered.considerModelOrder.crossingCounterNodeInfluence": "0.05",
-  "elk.layered.thoroughness": "12",
   "elk.json.shapeCoords": "ROOT",
   "elk.json.edgeCoords": "ROOT",
   "elk.aspectRatio": "1.7",
 };
 
+export const LARGE = 60;
+
+// Large graphs are drawn tighter and with fewer thoughts about crossings and order: 180 nodes take 2 s instead of 10, 400 take 1 s.
+function hurry(count) {
+  if (count <= LARGE) return ORDERED;
+  const tight = { "elk.spacing.nodeNode": "16", "elk.spacing.edgeNode": "8", "elk.spacing.edgeEdge": "5", "elk.layered.thoroughness": "2" };
+  return count <= 250 ? tight : { ...tight, "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF" };
+}
+
 // Positions of node centres, and the bends of edges that pass other layers.
 export async function arrange(nodes, edges, boxes) {
-  const box = new Map(boxes.map((b) => [b.id, { id: b.id, children: [], layoutOptions: { ...SPACING, "elk.padding": b.kind === "namespace" ? "[top=34,left=20,bottom=20,right=20]" : "[top=26,left=14,bottom=14,right=14]" } }]));
-  const root = { id: "root", children: [], edges: [], layoutOptions: OPTIONS };
+  const many = hurry(nodes.length);
+  const box = new Map(boxes.map((b) => [b.id, { id: b.id, children: [], layoutOptions: { ...SPACING, ...many, "elk.padding": b.kind === "namespace" ? "[top=34,left=20,bottom=20,right=20]" : "[top=26,left=14,bottom=14,right=14]" } }]));
+  const root = { id: "root", children: [], edges: [], layoutOptions: { ...OPTIONS, ...many } };
   for (const b of boxes) (box.get(b.parent)?.children ?? root.children).push(box.get(b.id));
   const known = new Set();
   for (const n of nodes) {

@@ -1,5 +1,5 @@
-// What is drawn over the graph: the names of boxes, the labels of edges with lock and warning, and the traffic that runs along them.
-import { drawIcon } from "./card.js";
+// What is drawn over the graph: the cards of nodes, the names of boxes, the labels of edges with lock and warning, and the traffic that runs along them.
+import { drawIcon, fit, HEIGHT, look, picture, WIDTH } from "./card.js";
 import { busy, labelOf, tone } from "./words.js";
 
 const FRAME = 1000 / 30;
@@ -151,7 +151,7 @@ export class Overlay {
   }
 }
 
-// Labels and box names, on any canvas: the page's, or that of an export.
+// Cards, labels and box names, on any canvas: the page's, or that of an export.
 export function paint(c, graph, pathOf, zoom) {
   const { cy, model, colors, options } = graph;
   const palette = colors();
@@ -175,6 +175,16 @@ export function paint(c, graph, pathOf, zoom) {
     c.fillStyle = palette.ink2;
     c.fillText(data.name, x + 23, y + 0.5);
   });
+  const theme = document.documentElement.dataset.theme;
+  cy.nodes(":visible").not(".box").forEach((node) => {
+    const data = model.nodes.get(node.id());
+    if (!data) return;
+    const { x, y } = node.position();
+    c.globalAlpha = node.hasClass("faded") ? 0.3 : 1;
+    if (zoom >= 0.3) c.drawImage(picture(data, theme, palette), x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT);
+    else far(c, data, palette, x, y, zoom);
+  });
+  c.globalAlpha = 1;
   if (zoom < 0.42) return;
   const { label, locks } = options();
   cy.edges(":visible").forEach((edge) => {
@@ -212,4 +222,22 @@ export function paint(c, graph, pathOf, zoom) {
     c.fillStyle = kind === "bad" ? palette.bad : kind === "warn" ? palette.warn : palette.ink2;
     c.fillText(text, left + (icons && text ? 1 : 0), at.y + 0.5);
   });
+}
+
+// From far away a card is a plate in the colour of its health, with the name as large as it can be.
+function far(c, data, palette, x, y, zoom) {
+  const { fore, back, border } = look(data, palette);
+  c.beginPath();
+  c.roundRect(x - WIDTH / 2 + 6, y - HEIGHT / 2 + 6, WIDTH - 12, HEIGHT - 12, 10);
+  c.fillStyle = back;
+  c.fill();
+  c.lineWidth = Math.min(5, 1 / zoom);
+  c.strokeStyle = border;
+  c.stroke();
+  if (zoom < 0.1) return;
+  c.font = "600 25px Inter, system-ui, sans-serif";
+  c.fillStyle = fore;
+  c.textAlign = "center";
+  c.fillText(fit(c, data.label, WIDTH - 26), x, y + 1);
+  c.textAlign = "left";
 }

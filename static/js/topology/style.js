@@ -12,12 +12,7 @@ export function styles(colors) {
         width: WIDTH,
         height: HEIGHT,
         "background-opacity": 0,
-        "background-image": "data(picture)",
-        "background-fit": "cover",
-        "background-image-crossorigin": "null",
         "overlay-opacity": 0,
-        "transition-property": "opacity",
-        "transition-duration": "120ms",
       },
     },
     {
@@ -25,7 +20,6 @@ export function styles(colors) {
       style: {
         shape: "round-rectangle",
         "corner-radius": "14",
-        "background-image": "none",
         "background-color": colors.ink,
         "background-opacity": 0.022,
         "border-width": 1,

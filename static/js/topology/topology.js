@@ -1,9 +1,9 @@
 // The topology page: Cytoscape draws what the feed tells, the URL holds how one looks at it.
 import cytoscape from "cytoscape";
-import { loadIcons, palette, picture } from "./card.js";
+import { loadIcons, palette } from "./card.js";
 import { png, save, svg } from "./export.js";
 import { parse } from "./find.js";
-import { arrange } from "./layout.js";
+import { arrange, LARGE } from "./layout.js";
 import { Feed, Model } from "./model.js";
 import { Overlay } from "./overlay.js";
 import * as panels from "./panel.js";
@@ -25,10 +25,11 @@ export default function start(root) {
   let bends = new Map();
   let dragged = new Set();
   let first = true;
-  let arranging = 0;
+  let arranging = false;
+  let again = false;
   let connection = "connecting";
 
-  const cy = cytoscape({ container: q("[data-graph]"), style: styles(colors), minZoom: 0.12, maxZoom: 2.6, boxSelectionEnabled: false, selectionType: "single", autounselectify: false });
+  const cy = cytoscape({ container: q("[data-graph]"), style: styles(colors), minZoom: 0.03, maxZoom: 2.6, boxSelectionEnabled: false, selectionType: "single", autounselectify: false });
   const graph = { cy, model, colors: () => colors, options: () => ({ label: state.label, locks: state.locks === "1", motion: state.motion === "1", live: connection === "live" }) };
   let overlay = null;
 
@@ -79,8 +80,17 @@ export default function start(root) {
   }
 
   // --- from the model to what is drawn
-  function nodeData(n) {
-    return { id: n.id, parent: state.boxes === "1" && n.parent ? n.parent : undefined, picture: picture(n, document.documentElement.dataset.theme, colors) };
+  // Boxes inside of boxes cost the layout most of its time: in large graphs there are those of namespaces only.
+  function boxes() {
+    if (state.boxes !== "1") return [];
+    const all = [...model.boxes.values()].sort((a, b) => (a.parent ? 1 : 0) - (b.parent ? 1 : 0));
+    return model.nodes.size > LARGE ? all.filter((b) => !b.parent) : all;
+  }
+
+  function parentOf(n, drawn) {
+    let parent = n.parent;
+    while (parent && !drawn.has(parent)) parent = model.boxes.get(parent)?.parent;
+    return parent ?? undefined;
   }
 
   function edgeData(e) {
@@ -91,21 +101,17 @@ export default function start(root) {
     // Names that the selection in the URL may have: node ids as the graph has them.
     cy.batch(() => {
       const wanted = new Set();
-      if (state.boxes === "1") {
-        for (const b of [...model.boxes.values()].sort((a, b) => (a.parent ? 1 : 0) - (b.parent ? 1 : 0))) {
-          wanted.add(b.id);
-          if (cy.getElementById(b.id).empty()) cy.add({ group: "nodes", data: { id: b.id, parent: b.parent ?? undefined, picture: "none" }, classes: `box ${b.kind}`, selectable: false, grabbable: false });
-        }
+      const drawn = new Set(boxes().map((b) => b.id));
+      for (const b of boxes()) {
+        wanted.add(b.id);
+        if (cy.getElementById(b.id).empty()) cy.add({ group: "nodes", data: { id: b.id, parent: b.parent ?? undefined }, classes: `box ${b.kind}`, selectable: false, grabbable: false });
       }
       for (const n of model.nodes.values()) {
         wanted.add(n.id);
         const there = cy.getElementById(n.id);
-        const data = nodeData(n);
+        const data = { id: n.id, parent: parentOf(n, drawn) };
         if (there.empty()) cy.add({ group: "nodes", data, classes: "fresh" });
-        else {
-          if (there.data("picture") !== data.picture) there.data("picture", data.picture);
-          if ((there.data("parent") ?? undefined) !== data.parent) there.move({ parent: data.parent ?? null });
-        }
+        else if ((there.data("parent") ?? undefined) !== data.parent) there.move({ parent: data.parent ?? null });
       }
       for (const e of model.edges.values()) {
         if (!model.nodes.has(e.source) || !model.nodes.has(e.target)) continue;
@@ -127,7 +133,12 @@ export default function start(root) {
     });
     empty();
     filters();
-    if (shape || first) await relayout();
+    // Places change only when there is somebody new to place: a call that comes or goes moves nobody.
+    if (first || cy.nodes(".fresh").nonempty()) await relayout();
+    else if (shape) {
+      routes();
+      overlay?.moved();
+    }
     overlay?.draw();
     show();
   }
@@ -141,19 +152,46 @@ export default function start(root) {
   // Positions from ELK; a node that was dragged stays where it was put.
   async function relayout({ forget = false } = {}) {
     if (forget) dragged = new Set();
-    const turn = ++arranging;
-    const kept = new Map([...dragged].map((id) => [id, cy.getElementById(id)]).filter(([, n]) => n.nonempty()).map(([id, n]) => [id, { ...n.position() }]));
+    if (arranging) return void (again = true); // one at a time; what came meanwhile is placed after it
+    arranging = true;
+    do {
+      again = false;
+      await place();
+    } while (again && !cy.destroyed());
+    arranging = false;
+  }
+
+  async function place() {
+    // A large graph is drawn in plain columns at once, and moves to better places when they are found.
+    if (first && model.nodes.size > LARGE) {
+      await new Promise((go) => setTimeout(go, 30)); // Cytoscape says of new elements that they are invisible until it has drawn once
+      await put(plain());
+    }
+    const roomy = !root.dataset.ready || model.nodes.size > LARGE;
     let result;
     try {
-      result = await arrange([...model.nodes.values()], [...model.edges.values()], state.boxes === "1" ? [...model.boxes.values()] : []);
+      const drawn = boxes();
+      const known = new Set(drawn.map((b) => b.id));
+      const nodes = [...model.nodes.values()].map((n) => ({ id: n.id, parent: parentOf(n, known) }));
+      result = await arrange(nodes, [...model.edges.values()], drawn);
     } catch (error) {
       console.warn("The layout engine failed; a plain one is used.", error);
       result = plain();
     }
-    if (turn !== arranging || cy.destroyed()) return;
+    if (cy.destroyed()) return;
+    const seen = cy.extent();
+    const all = cy.elements(":visible").boundingBox();
+    const whole = all.x1 >= seen.x1 && all.x2 <= seen.x2 && all.y1 >= seen.y1 && all.y2 <= seen.y2;
+    await put(result);
+    if (roomy && whole) fit(false); // whoever looks at the whole goes on doing so; whoever has zoomed in is left there
+  }
+
+  async function put(result) {
+    const kept = new Map([...dragged].map((id) => [id, cy.getElementById(id)]).filter(([, n]) => n.nonempty()).map(([id, n]) => [id, { ...n.position() }]));
     bends = result.bends;
-    const still = first || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const still = first || cy.nodes().length > 120 || matchMedia("(prefers-reduced-motion: reduce)").matches;
     const moves = [];
+    cy.startBatch();
     cy.nodes().not(".box").forEach((n) => {
       const to = kept.get(n.id()) ?? result.positions.get(n.id());
       if (!to) return;
@@ -161,8 +199,9 @@ export default function start(root) {
       else if (Math.hypot(n.position("x") - to.x, n.position("y") - to.y) > 1) moves.push(n.animation({ position: to, duration: 260, easing: "ease-in-out-cubic" }).play().promise());
       n.removeClass("fresh");
     });
+    cy.endBatch();
     await Promise.all(moves);
-    cy.edges().forEach(route);
+    routes();
     if (first && cy.nodes().nonempty()) {
       first = false;
       fit(false);
@@ -206,6 +245,10 @@ export default function start(root) {
     edge.addClass("routed");
   }
 
+  function routes() {
+    cy.batch(() => cy.edges().forEach(route));
+  }
+
   // Whether the plain S would run through somebody else's card.
   function blocked(edge, a, b) {
     if (b.x - a.x < 260) return false;
@@ -223,7 +266,7 @@ export default function start(root) {
     const elements = cy.elements(":visible");
     if (elements.empty()) return;
     const wide = elements.boundingBox();
-    const zoom = Math.min(1.15, (cy.width() - 88) / wide.w, (cy.height() - 96) / wide.h);
+    const zoom = Math.max(cy.minZoom(), Math.min(1.15, (cy.width() - 88) / wide.w, (cy.height() - 96) / wide.h));
     const pan = { x: cy.width() / 2 - zoom * (wide.x1 + wide.w / 2), y: cy.height() / 2 - zoom * (wide.y1 + wide.h / 2) };
     if (animate && !matchMedia("(prefers-reduced-motion: reduce)").matches) cy.animate({ zoom, pan, duration: 220, easing: "ease-in-out-cubic" });
     else cy.viewport({ zoom, pan });
