@@ -23,6 +23,9 @@ Name = tuple[str, str]
 """(namespace, name)"""
 
 
+BRIEFLY = datetime.timedelta(seconds=60)
+
+
 class Refused(ValueError):
     """The workload cannot be registered."""
 
@@ -54,7 +57,10 @@ def register(spec: protocol.Workload, now: datetime.datetime, *, platform: str =
             f"stop that one first, or give this one another name than {spec.name}"
         )
     if row["spec"] == body:
-        rows.filter(pk=row["pk"]).update(seen=now, lost=None)
+        # `found` will say so for many at once; only who has been lost for long must not be expired in between. A thousand agents that
+        # come back at once wait for one another's writes otherwise.
+        if row["lost"] is not None and now - row["lost"] > BRIEFLY:
+            rows.filter(pk=row["pk"]).update(seen=now, lost=None)
         return False
     with transaction.atomic():
         number = _next()
@@ -85,6 +91,13 @@ def lose(names: Iterable[Name], now: datetime.datetime) -> None:
     """Their agents have vanished; the endpoints stay for the grace."""
     for namespace, members in _by_namespace(names).items():
         WorkloadRecord.objects.filter(namespace=namespace, name__in=members, lost=None).update(lost=now)
+
+
+def found(names: Iterable[Name], now: datetime.datetime) -> None:
+    """Their agents are connected."""
+    for namespace, members in _by_namespace(names).items():
+        for start in range(0, len(members), 500):
+            WorkloadRecord.objects.filter(namespace=namespace, name__in=members[start : start + 500]).update(lost=None, seen=now)
 
 
 def pardon(now: datetime.datetime) -> None:

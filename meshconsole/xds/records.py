@@ -15,7 +15,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from meshconsole.discovery import registry
-from meshconsole.discovery.models import WorkloadRecord
 
 from .link import Link
 from .models import HubRecord, ProxyRecord
@@ -123,7 +122,8 @@ def write(hub: str, batch: Batch, now: datetime.datetime) -> None:
         rows = list(batch.whole.values())
         if rows:
             ProxyRecord.objects.bulk_create(rows, CHUNK, update_conflicts=True, update_fields=_WHOLE, unique_fields=["id"])
-            _found(rows)
+            # A late 'lost' of the connection before must not stand.
+            registry.found([(record.namespace, record.name) for record in rows], now)
         groups: dict[Any, list[str]] = {}
         for proxy_id, (columns, problems, resources, told, acked) in batch.sync.items():
             key = (columns, repr(problems), repr(resources), told, acked)
@@ -142,16 +142,6 @@ def write(hub: str, batch: Batch, now: datetime.datetime) -> None:
             registry.lose([(namespace, name) for pk, namespace, name in names if pk not in batch.left], now)
         if batch.revision:
             HubRecord.objects.filter(pk=hub, revision__lt=batch.revision).update(revision=batch.revision)
-
-
-def _found(rows: Iterable[ProxyRecord]) -> None:
-    """Connected again: a late 'lost' of the connection before must not stand."""
-    by_namespace: dict[str, list[str]] = {}
-    for record in rows:
-        by_namespace.setdefault(record.namespace, []).append(record.name)
-    for namespace, names in by_namespace.items():
-        for chunk in _chunks(names):
-            WorkloadRecord.objects.filter(namespace=namespace, name__in=chunk).exclude(lost=None).update(lost=None)
 
 
 def _chunks(items: Iterable[str]) -> list[list[str]]:

@@ -138,6 +138,13 @@ class TestGrace:
         agents.hello(spec(), minutes(9))
         assert registry.expire(minutes(60), 600) == []
 
+    def test_who_comes_back_at_once_is_found_with_the_others(self):
+        agents.hello(spec(), NOW)
+        registry.lose([NAME], NOW)
+        agents.hello(spec(), NOW)
+        registry.found([NAME], NOW)
+        assert registry.expire(minutes(60), 600) == []
+
     def test_losing_twice_does_not_lengthen_the_grace(self):
         agents.hello(spec(), NOW)
         registry.lose([NAME], minutes(1))
