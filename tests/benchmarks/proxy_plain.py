@@ -69,8 +69,8 @@ def run(pairs: int = PAIRS) -> dict:
         raise SystemExit("wrk is needed: apt-get install wrk")
     folder = Path(tempfile.mkdtemp())
     origin_config = folder / "origin.json"
+    (folder / "mesh").mkdir()
     mesh, bare = LiveMesh(folder / "mesh", METRICS_INTERVAL="10"), []
-    mesh.home.mkdir(exist_ok=True)
     try:
         mesh.start()
         body = {"direct_response": {"status": 200, "body": {"inline_string": "x" * 1024}}}
