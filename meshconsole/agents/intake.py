@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError
@@ -23,7 +22,7 @@ class Intake:
     def __init__(self, proxy_id: str, say: Callable[[protocol.Frame], None]):
         self._proxy_id = proxy_id
         self._say = say
-        self._waiting: deque[protocol.Metrics] = deque()
+        self._waiting: list[protocol.Metrics] = []
         self._room: asyncio.Event | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -52,7 +51,7 @@ class Intake:
                     pause = min(pause * 2, 10)
                     continue
                 pause = 0.5
-                self._waiting.popleft()
+                self._waiting.pop(0)
                 self._say(protocol.MetricsStored(frame.epoch, stored))
                 if self._room is not None:
                     self._room.set()

@@ -2,7 +2,6 @@
 
 import asyncio
 import types
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -16,7 +15,7 @@ class Outbox:
     def __init__(self, send: Callable[[bytes], Coroutine[Any, Any, None]], cut: Callable[[], None]):
         self._send = send
         self._cut = cut
-        self._waiting: deque[bytes] = deque()
+        self._waiting: list[bytes] = []  # not a deque: an empty one takes 0.6 KiB, and a thousand are empty
         self._task: asyncio.Task[None] | None = None
         self.size = 0
 
@@ -41,7 +40,7 @@ class Outbox:
         try:
             await _resumed(sending, waits_for)
             while self._waiting:
-                data = self._waiting.popleft()
+                data = self._waiting.pop(0)
                 self.size -= len(data)
                 await self._send(data)
         except Exception:

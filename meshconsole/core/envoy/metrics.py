@@ -49,7 +49,7 @@ def http_loggers(tags: Tags) -> list[Json]:
     return _http_loggers(tuple(tags.items()))
 
 
-@lru_cache(4096)
+@lru_cache(64)  # 17 KiB each, and an inbound side is compiled once: a thousand services' must not be kept
 def _http_loggers(fixed: tuple[tuple[str, str], ...]) -> list[Json]:
     """Two loggers, of which each request meets one: what a gRPC request is only its content type says, and only it has a gRPC status."""
     both = {**dict(fixed), "response_code": "%RESPONSE_CODE%", "response_flags": "%RESPONSE_FLAGS%"}
