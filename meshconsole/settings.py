@@ -68,7 +68,7 @@ JAEGER_URL = env("JAEGER_URL", default="")
 ZIPKIN_URL = env("ZIPKIN_URL", default="")
 OTLP_EXPORT_URL = env("OTLP_EXPORT_URL", default="")
 """Where all spans are sent on to: the base or the /v1/traces address of anything that takes OTLP over HTTP (Jaeger, Tempo, a collector)."""
-TRACING_SAMPLING = env.float("TRACING_SAMPLING", default=1.0)
+TRACING_SAMPLING = env.float("TRACING_SAMPLING", default=0.0)
 """Percent of requests that enter the mesh untraced which become traces (Istio: 1). 0 turns tracing off."""
 TRACE_RETENTION = env.float("TRACE_RETENTION", default=2 * 24 * 3600)
 """Seconds that a trace is kept at most."""
