@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from meshconsole.core.mesh.model import Labels
+from meshconsole.core.mesh.model import Labels, Workload
 from meshconsole.core.mesh.scope import Scope
 
 
@@ -22,6 +22,14 @@ class ClientClass:
     @classmethod
     def of(cls, scope: Scope, outbound_port: int) -> "ClientClass":
         return cls(scope.namespace, scope.hosts, scope.eager, scope.allow_any, outbound_port)
+
+
+LOCALITY = "topology.istio.io/locality"
+"""The label under which a client's locality is read: so it is noted, as the others are, where it made a difference."""
+
+
+def labels_of(client: Workload) -> Labels:
+    return {**client.labels, LOCALITY: client.locality} if client.locality else client.labels
 
 
 class ReadLabels(dict[str, str]):

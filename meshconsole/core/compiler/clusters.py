@@ -79,10 +79,10 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
             targets = [render.Target(service.host, port.target_port or port.number)]
         # NONE and PASSTHROUGH: without interception the name is all that is known of where the caller was going (an ORIGINAL_DST cluster
         # would send it back to the outbound listener).
-        body = render.by_dns(body, targets, logical=service.resolution is not Resolution.DNS)
+        body = render.by_dns(body, targets, logical=service.resolution is not Resolution.DNS, localities=draft.localities)
     else:
         body = render.by_eds(body)
-        assignment = (blob(XdsType.EDS, draft.name, render.load_assignment(draft.name, targets)),)
+        assignment = (blob(XdsType.EDS, draft.name, render.load_assignment(draft.name, targets, draft.localities)),)
     http2 = port.protocol.is_http2
     body = render.with_http_options(body, draft.http_options, http2=http2)
     if draft.tls is not None:

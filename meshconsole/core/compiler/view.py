@@ -8,7 +8,7 @@ from meshconsole.core.mesh.model import MeshConfig, Resolution, Service
 from meshconsole.core.mesh.selection import visible
 from meshconsole.core.policies.base import Policy
 
-from .client import ClientClass, ReadLabels
+from .client import LOCALITY, ClientClass, ReadLabels
 from .memo import Tracer
 
 
@@ -25,6 +25,10 @@ class UnitView:
     def labels(self) -> dict[str, str]:
         """The client's labels; which of them are read is noted."""
         return ReadLabels(self._tracer.labels, self._tracer.note_label)
+
+    @property
+    def locality(self) -> str:
+        return self.labels.get(LOCALITY, "")
 
     def sees(self, service: Service) -> bool:
         if not visible(service.export_to, service.namespace, self.namespace):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from . import tls
-from .draft import Json
+from .draft import Json, Localities
+from .places import spread
 from .vocabulary import HTTP_OPTIONS, HTTP_OPTIONS_KEY, NAMESPACE, ads, socket_address, typed
 
 
@@ -22,10 +23,10 @@ class Target:
     weight: int = 1
 
 
-def load_assignment(name: str, targets: Iterable[Target]) -> Json:
+def load_assignment(name: str, targets: Iterable[Target], localities: Localities | None = None) -> Json:
     """Grouped by locality, in a fixed order: the same endpoints in another order are the same bytes."""
     ordered = sorted(targets, key=lambda t: (t.locality, t.address, t.port, t.peer))
-    groups = []
+    placed: list[tuple[str, Json]] = []
     for locality, members in groupby(ordered, key=lambda t: t.locality):
         endpoints = [_endpoint(t) for t in members]
         group: Json = {"lb_endpoints": endpoints, "load_balancing_weight": sum(e["load_balancing_weight"] for e in endpoints)}
@@ -34,7 +35,8 @@ def load_assignment(name: str, targets: Iterable[Target]) -> Json:
             zone, _, sub_zone = rest.partition("/")
             parts = {"region": region, "zone": zone, "sub_zone": sub_zone}
             group["locality"] = {key: value for key, value in parts.items() if value}
-        groups.append(group)
+        placed.append((locality, group))
+    groups = spread(placed, localities) if localities else [group for _, group in placed]
     return {"cluster_name": name, "endpoints": groups} if groups else {"cluster_name": name}
 
 
@@ -57,7 +59,7 @@ def by_eds(body: Json) -> Json:
     return {**body, "type": "EDS", "eds_cluster_config": {"service_name": body["name"], "eds_config": ads()}}
 
 
-def by_dns(body: Json, targets: Sequence[Target], *, logical: bool) -> Json:
+def by_dns(body: Json, targets: Sequence[Target], *, logical: bool, localities: Localities | None = None) -> Json:
     """Envoy resolves. `logical` (Envoy's former LOGICAL_DNS) takes exactly one endpoint, and one address of it at a time."""
     dns = typed(
         "envoy.cluster.dns",
@@ -67,7 +69,7 @@ def by_dns(body: Json, targets: Sequence[Target], *, logical: bool) -> Json:
         respect_dns_ttl=True,
         all_addresses_in_single_endpoint=logical,
     )
-    return {**body, "cluster_type": dns, "load_assignment": load_assignment(body["name"], targets[:1] if logical else targets)}
+    return {**body, "cluster_type": dns, "load_assignment": load_assignment(body["name"], targets[:1] if logical else targets, localities)}
 
 
 def static(body: Json, targets: Sequence[Target]) -> Json:

@@ -30,6 +30,7 @@ class HttpFilter(IntEnum):
     RBAC_ALLOW = 62
     WASM_STATS = 70
     WASM = 75
+    WORKLOAD_RATE_LIMIT = 79  # its own filter: what a route says would take the place of what the workload says
     LOCAL_RATE_LIMIT = 80  # after authorization: a refused request costs no budget
     GRPC_WEB = 90
     GRPC_STATS = 91
@@ -40,6 +41,8 @@ class HttpFilter(IntEnum):
 
 
 class NetworkFilter(IntEnum):
+    EXT_AUTHZ_SHADOW = 2
+    EXT_AUTHZ = 3
     RBAC_AUDIT = 10
     RBAC_DENY = 11
     RBAC_ALLOW = 12
@@ -106,6 +109,18 @@ class HostDraft:
     origins: list[Origin] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Localities:
+    """How one client's requests are spread over the places (`region/zone/sub-zone`) where a cluster's endpoints are."""
+
+    client: str
+    """Where the client is."""
+    shares: tuple[tuple[str, int], ...] = ()
+    """(place, share in percent): what goes where; a place that is not among them gets nothing. Empty: the nearest first."""
+    fallback: str = ""
+    """The region that comes before all others when the client's own one is down."""
+
+
 @dataclass
 class ClusterDraft:
     """One outbound cluster: a service's port, maybe a subset of it."""
@@ -135,6 +150,8 @@ class ClusterDraft:
     sni: str = ""
     proxy_protocol: str = ""
     """`V1` or `V2`: connections begin with a PROXY header."""
+    localities: Localities | None = None
+    """None: endpoints are chosen wherever they are."""
     origins: list[Origin] = field(default_factory=list)
 
 
@@ -147,6 +164,8 @@ class InboundDraft:
     port: object
     """mesh.WorkloadPort"""
     mtls: MtlsMode = MtlsMode.PERMISSIVE
+    clusters: list[str] = field(default_factory=list)
+    """Outbound clusters that its filters call: the proxy gets them whether or not anybody asked."""
     http_filters: dict[HttpFilter, list[Json]] = field(default_factory=dict)
     """v3 HttpFilter messages ({name, typed_config})."""
     network_filters: dict[NetworkFilter, list[Json]] = field(default_factory=dict)
@@ -187,6 +206,8 @@ class GatewayDraft:
 
     workload: object
     servers: list[ServerDraft] = field(default_factory=list)
+    clusters: list[str] = field(default_factory=list)
+    """Clusters that its filters call."""
     credentials: dict[str, Json] = field(default_factory=dict)
     """SDS name -> envoy.extensions.transport_sockets.tls.v3.Secret, of those that servers name and that there are."""
     http_filters: dict[HttpFilter, list[Json]] = field(default_factory=dict)

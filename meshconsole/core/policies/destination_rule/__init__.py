@@ -61,7 +61,9 @@ class DestinationRule(Policy):
             draft.origins.append(definer.origin(f"spec.subsets[{definer.spec.subsets.index(subset)}]"))
         if top and not (named and named[0][0] is top):
             draft.origins.append(top.origin())
-        write(effective(above, own, draft.port.number), draft)
+        policy = effective(above, own, draft.port.number)
+        # Where the client is, is asked only where it can matter: what is compiled is shared by clients that answer the same.
+        write(policy, draft, view.locality if policy.load_balancer or policy.outlier_detection else "")
 
 
 def _chosen(policies: Sequence[DestinationRule], service: Service, view: View) -> list[DestinationRule]:

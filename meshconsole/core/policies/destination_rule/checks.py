@@ -13,6 +13,7 @@ from .schema import (
     ConsistentHash,
     DestinationRuleSpec,
     LoadBalancer,
+    LocalityLbSetting,
     OutlierDetection,
     PortPolicy,
     Simple,
@@ -24,6 +25,7 @@ Fault = tuple[str, str]
 """(path, what was wrong and what would be right)"""
 
 _SUBSET = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_PLACE = re.compile(r"(\*|[^/*\s]+)(/(\*|[^/*\s]+)){0,2}")
 _HEADER = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 MAX_KEEPALIVE, MAX_PROBES = 32767, 127
 MAX_SNI = 255
@@ -69,6 +71,9 @@ def warnings(spec: DestinationRuleSpec) -> Iterator[Fault]:
     for path, policy in _policies(spec):
         if policy.load_balancer and policy.load_balancer.simple is Simple.PASSTHROUGH:
             yield f"{path}.loadBalancer.simple", "PASSTHROUGH resolves the host by DNS: a request to a proxy names no address to pass on to"
+        setting = policy.load_balancer.locality_lb_setting if policy.load_balancer else None
+        if setting and setting.failover and not policy.outlier_detection:
+            yield f"{path}.loadBalancer.localityLbSetting.failover", "has no effect without outlierDetection"
         if policy.tls and policy.tls.mode is TlsMode.SIMPLE and policy.tls.client_certificate:
             yield f"{path}.tls.clientCertificate", "has no effect with mode SIMPLE; for a client certificate use MUTUAL"
 
@@ -127,12 +132,34 @@ def _parts(policy: TrafficPolicy | PortPolicy, path: str) -> Iterator[Fault]:
 def _balancer(given: LoadBalancer, path: str) -> Iterator[Fault]:
     if given.simple and given.consistent_hash:
         yield path, "simple and consistentHash exclude one another; keep one"
+    if given.locality_lb_setting:
+        yield from _locality(given.locality_lb_setting, f"{path}.localityLbSetting")
     if given.consistent_hash:
         yield from _hash(given.consistent_hash, f"{path}.consistentHash")
     if given.warmup and given.warmup_duration_secs:
         yield f"{path}.warmupDurationSecs", "warmup and warmupDurationSecs exclude one another; keep warmup"
     if (given.warmup or given.warmup_duration_secs) and (given.consistent_hash or given.simple is Simple.RANDOM):
         yield f"{path}.{'warmup' if given.warmup else 'warmupDurationSecs'}", "acts only with ROUND_ROBIN and LEAST_REQUEST"
+
+
+def _locality(given: LocalityLbSetting, path: str) -> Iterator[Fault]:
+    if given.distribute and given.failover:
+        yield path, "distribute and failover exclude one another; keep one"
+    for n, rule in enumerate(given.distribute):
+        where = f"{path}.distribute[{n}]"
+        for name, place in (("from", rule.from_), *(("to", place) for place in rule.to)):
+            if not _PLACE.fullmatch(place):
+                yield f"{where}.{name}", f"{place!r} is no place; write region, region/zone or region/zone/sub-zone"
+        if sum(rule.to.values()) != 100:
+            yield f"{where}.to", f"the shares add up to {sum(rule.to.values())}, not to 100"
+        if rule.from_ in [each.from_ for each in given.distribute[:n]]:
+            yield f"{where}.from", f"{rule.from_!r} stands twice; keep one"
+    for n, each in enumerate(given.failover):
+        for name, region in (("from", each.from_), ("to", each.to)):
+            if not region or "/" in region or "*" in region:
+                yield f"{path}.failover[{n}].{name}", f"{region!r} must be a region"
+        if each.from_ == each.to:
+            yield f"{path}.failover[{n}].to", "a region cannot take over from itself"
 
 
 def _hash(given: ConsistentHash, path: str) -> Iterator[Fault]:

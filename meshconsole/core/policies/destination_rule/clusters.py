@@ -8,17 +8,20 @@ from meshconsole.core.envoy.draft import ClusterDraft, Json
 from meshconsole.core.mesh.model import Port
 from meshconsole.core.resources.common import proto_duration, seconds
 
-from . import balancing, tls
+from . import balancing, locality, tls
 from .schema import H2Upgrade, HttpPool, OutlierDetection, RetryBudget, TcpKeepalive, TcpPool, TrafficPolicy
 
 
-def write(policy: TrafficPolicy, draft: ClusterDraft) -> None:
+def write(policy: TrafficPolicy, draft: ClusterDraft, client: str = "") -> None:
+    """`client`: the client's locality."""
     if policy.load_balancer:
         balancing.write(policy.load_balancer, draft)
     if policy.connection_pool:
         _connections(policy.connection_pool.tcp or TcpPool(), policy.connection_pool.http or HttpPool(), draft)
     if policy.outlier_detection:
         _outliers(policy.outlier_detection, draft)
+    if policy.load_balancer or policy.outlier_detection:
+        locality.write(policy.load_balancer.locality_lb_setting if policy.load_balancer else None, draft, client)
     if policy.retry_budget:
         _budget(policy.retry_budget, draft)
     if policy.tls:

@@ -89,10 +89,34 @@ class Warmup(Model):
     """1 (default): linear; more: faster at first."""
 
 
+class Distribute(Model):
+    from_: Annotated[str, Field(alias="from")]
+    """Clients of this place: `region`, `region/zone`, `region/zone/sub-zone`; `*` for any part."""
+    to: dict[str, Annotated[int, Field(strict=True, ge=1, le=100)]]
+    """Place -> share of their requests, in percent; 100 together. Places that are not named get none."""
+
+
+class Failover(Model):
+    from_: Annotated[str, Field(alias="from")]
+    """A region."""
+    to: str
+    """The region that takes over when that one is down, before all others."""
+
+
+class LocalityLbSetting(Model):
+    unsupported: ClassVar[dict[str, str]] = {"failoverPriority": "places are ranked by region, zone and sub-zone"}
+
+    distribute: list[Distribute] = Field(default_factory=list)
+    """Shares by place; the first that holds for the client. Excludes failover."""
+    failover: list[Failover] = Field(default_factory=list)
+    """Which region takes over from which. Needs outlierDetection, else nothing happens."""
+    enabled: Boolean | None = None
+    """`false`: instances are chosen wherever they are. Default: true."""
+
+
 class LoadBalancer(Model):
     unsupported: ClassVar[dict[str, str]] = {
-        "localityLbSetting": "instances are chosen whatever their locality",
-        "zoneAwareLbSetting": "instances are chosen whatever their locality",
+        "zoneAwareLbSetting": "use localityLbSetting",
     }
 
     simple: Simple | None = None
@@ -104,6 +128,9 @@ class LoadBalancer(Model):
     """Deprecated; use warmup."""
     warmup: Warmup | None = None
     """For new instances. Default: their full share at once."""
+    locality_lb_setting: LocalityLbSetting | None = None
+    """Where requests go, by place. Default: with outlierDetection the nearest instances first (sub-zone, zone, region, elsewhere); else,
+    and for clients of which nobody said where they are, wherever."""
 
 
 class TcpKeepalive(Model):
