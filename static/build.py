@@ -60,10 +60,10 @@ def run(folder: Path | None, program: str, *arguments: str) -> None:
         raise SystemExit(f"{' '.join(command)} failed with status {finished.returncode}")
 
 
-def build(*, force: bool = False) -> bool:
+def build(*, force: bool = False, clean: bool = False) -> bool:
     """True when something was built; False when the bundles were up to date."""
     now = fingerprint()
-    if not force and STAMP.exists() and STAMP.read_text() == now:
+    if not (force or clean) and STAMP.exists() and STAMP.read_text() == now:
         return False
     folder = node_folder()
     lock = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
@@ -72,7 +72,7 @@ def build(*, force: bool = False) -> bool:
         # No install scripts: esbuild's binary is an optional dependency of its own, and nothing else needs one.
         run(folder, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
         installed.write_text(lock)
-    run(folder, "node", str(HERE / "esbuild.mjs"))
+    run(folder, "node", str(HERE / "esbuild.mjs"), *(["--clean"] if clean else []))
     STAMP.write_text(now)
     return True
 
@@ -90,7 +90,7 @@ else:
 
         def initialize(self, version: str, build_data: dict) -> None:
             if self.target_name == "wheel" and version != "editable":
-                build()
+                build(clean=True)
 
 
 if __name__ == "__main__":

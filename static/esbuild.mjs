@@ -1,7 +1,7 @@
 // Bundles static/{css,js} into static/dist/ under names that carry their content's hash, and writes manifest.json: plain name -> hashed name.
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import * as esbuild from "esbuild";
 
@@ -27,8 +27,12 @@ function sprite() {
   return `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>`;
 }
 
-rmSync(dist, { recursive: true, force: true });
+// A running console goes on with the files that it knows: yesterday's are swept away, today's stay. A package gets none of them.
 mkdirSync(dist, { recursive: true });
+for (const name of readdirSync(dist)) {
+  const path = join(dist, name);
+  if (process.argv.includes("--clean") || Date.now() - statSync(path).mtimeMs > 86_400_000) rmSync(path, { recursive: true, force: true });
+}
 
 const common = {
   absWorkingDir: root,
@@ -72,7 +76,7 @@ add("elk-worker.js", readFileSync(join(root, "node_modules/elkjs/lib/elk-worker.
 writeFileSync(join(dist, "manifest.json"), JSON.stringify(manifest, null, 2) + "\n");
 for (const name of readdirSync(dist)) {
   const path = join(dist, name);
-  if (!/\.(js|css|svg)$/.test(name) || statSync(path).size < 1024) continue;
+  if (!/\.(js|css|svg)$/.test(name) || statSync(path).size < 1024 || existsSync(`${path}.br`)) continue;
   const content = readFileSync(path);
   writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
   writeFileSync(`${path}.br`, brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }));

@@ -4,7 +4,6 @@ import { BADGES, HEALTH, icon, sub, title } from "./words.js";
 export const WIDTH = 172;
 export const HEIGHT = 62;
 const INSET = 6;
-const SCALE = 3;
 
 let shapes = null;
 
@@ -74,8 +73,10 @@ export function signature(node, theme) {
 // Drawn over Cytoscape's empty nodes, not given to it as background images: it would hash each image's data URL at every change of style.
 const cache = new Map();
 
-export function picture(node, theme, colors) {
-  const key = signature(node, theme);
+// As fine as it will be seen, hardly finer: a picture that is scaled down much is blurred.
+export function picture(node, theme, colors, zoom) {
+  const SCALE = [1, 1.5, 2, 3].find((s) => s >= zoom) ?? 4;
+  const key = `${SCALE}|${signature(node, theme)}`;
   if (cache.has(key)) return cache.get(key);
   const canvas = document.createElement("canvas");
   canvas.width = WIDTH * SCALE;

@@ -50,7 +50,15 @@ function hurry(count) {
 
 // Positions of node centres, and the bends of edges that pass other layers.
 export async function arrange(nodes, edges, boxes) {
-  const many = hurry(nodes.length);
+  try {
+    return await layOut(nodes, edges, boxes, hurry(nodes.length));
+  } catch {
+    // ELK's model order breaks on some small graphs with boxes (0.12: "reading 'a' of undefined"); without it they are laid out.
+    return layOut(nodes, edges, boxes, {});
+  }
+}
+
+async function layOut(nodes, edges, boxes, many) {
   const box = new Map(boxes.map((b) => [b.id, { id: b.id, children: [], layoutOptions: { ...SPACING, ...many, "elk.padding": b.kind === "namespace" ? "[top=34,left=20,bottom=20,right=20]" : "[top=26,left=14,bottom=14,right=14]" } }]));
   const root = { id: "root", children: [], edges: [], layoutOptions: { ...OPTIONS, ...many } };
   for (const b of boxes) (box.get(b.parent)?.children ?? root.children).push(box.get(b.id));

@@ -176,12 +176,14 @@ export function paint(c, graph, pathOf, zoom) {
     c.fillText(data.name, x + 23, y + 0.5);
   });
   const theme = document.documentElement.dataset.theme;
+  const fine = c.getTransform().a; // device pixels per unit of the graph
+  c.imageSmoothingQuality = "high";
   cy.nodes(":visible").not(".box").forEach((node) => {
     const data = model.nodes.get(node.id());
     if (!data) return;
     const { x, y } = node.position();
     c.globalAlpha = node.hasClass("faded") ? 0.3 : 1;
-    if (zoom >= 0.3) c.drawImage(picture(data, theme, palette), x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT);
+    if (zoom >= 0.3) c.drawImage(picture(data, theme, palette, fine), x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT);
     else far(c, data, palette, x, y, zoom);
   });
   c.globalAlpha = 1;
