@@ -21,7 +21,11 @@ ROUTES = "outbound"
 _LARGE = 256
 """Units."""
 
-NEEDED: dict[HttpFilter, Json] = {HttpFilter.FAULT: listeners.fault(), HttpFilter.CORS: listeners.cors()}
+NEEDED: dict[HttpFilter, Json] = {
+    HttpFilter.LOCAL_RATE_LIMIT: listeners.local_rate_limit(),
+    HttpFilter.FAULT: listeners.fault(),
+    HttpFilter.CORS: listeners.cors(),
+}
 """What a route can configure, and the listener then must have."""
 
 

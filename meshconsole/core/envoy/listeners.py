@@ -36,6 +36,12 @@ def cors() -> Json:
     return {"name": "envoy.filters.http.cors", "typed_config": {"@type": HTTP + "cors.v3.Cors"}}
 
 
+def local_rate_limit() -> Json:
+    """Limits nothing by itself: a route says how much."""
+    config = {"@type": HTTP + "local_ratelimit.v3.LocalRateLimit", "stat_prefix": "rate_limit"}
+    return {"name": "envoy.filters.http.local_ratelimit", "typed_config": config}
+
+
 def ordered(filters: Mapping[HttpFilter, Sequence[Json]]) -> list[Json]:
     """HTTP filters by the order of the enum, the router last."""
     return [each for place in sorted(filters) for each in filters[place]] + ([] if HttpFilter.ROUTER in filters else [router()])
