@@ -1,4 +1,4 @@
-from meshconsole.core.envoy.resource_set import Blob, Origin, ResourceSet, XdsType
+from meshconsole.core.envoy.resource_set import Blob, Failure, Origin, ResourceSet, XdsType
 from meshconsole.xds.session import (
     EMPTY,
     Acked,
@@ -234,3 +234,11 @@ def test_the_policies_behind_a_refusal_are_those_of_the_resource_that_envoy_name
     assert culprits(sent, {CDS: "Error adding cluster outbound|80||a: no"}) == (mine,)
     assert culprits(sent, {CDS: "no idea which"}) == (mine, other)
     assert culprits(sent, {LDS: "listener"}) == (mine, other)
+
+
+def test_while_a_part_could_not_be_compiled_nothing_is_taken_away():
+    session = started(a="1", b="1")
+    broken = resources(a="2")
+    broken = ResourceSet(broken.blobs, {}, (Failure("host b", (), "ZeroDivisionError", lost=True),))
+    play(session, (Compiled(broken), [send(1, a="2")]), (Acked(1), [SYNCED]))
+    play(session, (Compiled(resources(a="2")), [send(2, "b")]))  # compiled again, and not wanted: now it goes

@@ -9,8 +9,12 @@ from meshconsole.core.policies import KINDS, explain, parse
 
 PAGES = Path(__file__).resolve().parents[3] / "docs" / "kinds"
 MARKED = [kind for kind in KINDS.values() if (p := PAGES / f"{kind.__name__.lower()}.md").exists() and explain.BEGIN in p.read_text()]
+CUT_SHORT = "-----BEGIN"  # a page shows where a key stands, and no key
 EXAMPLES = [
-    (page.name, text) for page in sorted(PAGES.glob("*.md")) for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+    (page.name, text)
+    for page in sorted(PAGES.glob("*.md"))
+    for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
+    if CUT_SHORT not in text
 ]
 
 
