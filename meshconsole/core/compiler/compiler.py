@@ -9,7 +9,7 @@ from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
 
 from . import clusters, gateway, inbound, kinds, outbound, resolve, virtual_hosts
-from .client import ClientClass
+from .client import ClientClass, labels_of
 from .demand import Demand
 from .memo import Key, Memo, Result, Run, Tracer, Unit
 
@@ -34,11 +34,11 @@ class Compiler:
             failures: list[Failure] = []
             return self._put_together(workload, gateway.units(run, workload, failures), None, failures)
         client = ClientClass.of(self.scope(snapshot, workload), workload.outbound_port)
-        shared = self._outbound(run, client, workload.labels, demand)
+        shared = self._outbound(run, client, labels_of(workload), demand)
         keys: list[Key] = [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
         keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
         failures = list(shared.failures)
-        own = [unit for key in keys if (unit := run.attempt(key, workload.labels, failures)) is not None]
+        own = [unit for key in keys if (unit := run.attempt(key, labels_of(workload), failures)) is not None]
         return self._put_together(workload, own, shared, failures)
 
     def _put_together(

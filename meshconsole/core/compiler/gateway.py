@@ -10,7 +10,7 @@ from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Workload
 from meshconsole.core.policies.base import Phase, Policy
 
-from .client import ClientClass
+from .client import ClientClass, labels_of
 from .kinds import Kinds
 from .memo import Key, Result, Run, Tracer, Unit
 from .outbound import NEEDED
@@ -50,10 +50,10 @@ class Served(NamedTuple):
 
 def units(run: Run, workload: Workload, failures: list[Failure]) -> list[Unit]:
     """Everything that a gateway proxy holds: its listeners with their routes, and the clusters that these lead to."""
-    first = run.attempt(("gateway", workload.namespace, workload.name), workload.labels, failures)
+    first = run.attempt(("gateway", workload.namespace, workload.name), labels_of(workload), failures)
     if first is None:
         return []
-    clusters = [run.attempt(("cluster", _client(workload), name), workload.labels, failures) for name in first.value.clusters]
+    clusters = [run.attempt(("cluster", _client(workload), name), labels_of(workload), failures) for name in first.value.clusters]
     return [first, *(unit for unit in clusters if unit is not None)]
 
 
