@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from meshconsole.configstore import mesh, store
 from meshconsole.configstore.models import Revision
+from meshconsole.core.mesh.model import MeshConfig
 from meshconsole.core.mesh.snapshot import Snapshot
 from meshconsole.core.policies.base import Policy
 from meshconsole.keysets import filling
@@ -20,6 +21,7 @@ _stamp: Stamp = NEVER
 _stored: Sequence[Policy] = ()
 """As they are in the store; the snapshot holds them with the keys that were fetched for them."""
 _current: Snapshot | None = None
+_settings: MeshConfig | None = None
 
 
 def stamp() -> Stamp:
@@ -35,15 +37,15 @@ def current() -> Snapshot:
 
 def stamped() -> tuple[Snapshot, Stamp]:
     """The newest snapshot, and the stamp that it has."""
-    global _stamp, _stored, _current
+    global _stamp, _stored, _current, _settings
     with _lock:
         # Asked before reading: what is written meanwhile is in the snapshot already or found by the next call, never missed.
         now = stamp()
-        if _current is None or now != _stamp or _current.mesh != mesh.config():
+        if _current is None or now != _stamp or _settings != mesh.from_settings():
             if _current is None or now[:2] != _stamp[:2]:
                 _stored = store.resources()
             _current = Snapshot.following(_current, mesh.config(), filling.filled(_stored), registry.workloads(), now[0])
-            _stamp = now
+            _stamp, _settings = now, mesh.from_settings()
         return _current, _stamp
 
 

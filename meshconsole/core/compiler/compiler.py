@@ -39,6 +39,9 @@ class Compiler:
         keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
         failures = list(shared.failures)
         own = [unit for key in keys if (unit := run.attempt(key, labels_of(workload), failures)) is not None]
+        called = dict.fromkeys(name for unit in own if unit.key[0] == "inbound" for name in unit.value)
+        asked = [run.attempt(("cluster", client, name), labels_of(workload), failures) for name in called]
+        own += [unit for unit in asked if unit is not None]
         return self._put_together(workload, own, shared, failures)
 
     def _put_together(

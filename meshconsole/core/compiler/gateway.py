@@ -82,7 +82,7 @@ def compile_gateway(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     blobs: list[Blob] = []
     needed = {name for server in served for name in server.credentials}
     blobs += [blob(XdsType.SDS, name, draft.credentials[name], tuple(draft.origins)) for name in sorted(needed)]
-    clusters: dict[str, None] = {}
+    clusters: dict[str, None] = dict.fromkeys(draft.clusters)
     for (bind, port), servers in sorted(groups.items()):
         listener, configs, used = _listener(kinds, tracer, workload, draft, bind, port, servers)
         blobs += [listener, *configs]

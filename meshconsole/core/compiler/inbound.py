@@ -41,13 +41,14 @@ def compile_mtls(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
 
 
 def compile_inbound(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    """Value: the outbound clusters that its filters call."""
     _, namespace, name, number = key
     workload: Workload | None = tracer.ask("workload", namespace, name)
     port = next((p for p in workload.ports if p.number == number), None) if workload else None
     if workload is None or port is None:
-        return Result(None)
+        return Result(())
     draft = _draft(kinds, tracer, workload, port)
-    return Result(None, (_listener(draft, workload, port, tracer), _cluster(draft, workload, port, tracer)))
+    return Result(tuple(draft.clusters), (_listener(draft, workload, port, tracer), _cluster(draft, workload, port, tracer)))
 
 
 def cluster_name(number: int) -> str:

@@ -136,6 +136,32 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Authorizer:
+    """An external authorizer that AuthorizationPolicies with action CUSTOM name (Istio: an extension provider)."""
+
+    name: str
+    grpc: bool
+    host: str
+    port: int
+    namespace: str = ""
+    """Of the service, where it is not that of a full name."""
+    timeout: str = ""
+    fail_open: bool = False
+    status_on_error: int = 0
+    clear_route_cache: bool = False
+    max_body_bytes: int = 0
+    """0: the body is not sent."""
+    partial_body: bool = False
+    body_as_bytes: bool = False
+    path_prefix: str = ""
+    check_headers: tuple[str, ...] = ()
+    added_headers: tuple[tuple[str, str], ...] = ()
+    upstream_headers: tuple[str, ...] = ()
+    allowed_headers: tuple[str, ...] = ()
+    denied_headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class MeshConfig:
     """What holds for the whole mesh (Istio's MeshConfig, the part that we have)."""
 
@@ -148,5 +174,6 @@ class MeshConfig:
     allow_any: bool = True
     """outboundTrafficPolicy: ALLOW_ANY; else REGISTRY_ONLY."""
     auto_mtls: bool = True
-    tracing_sampling: float = 1.0
+    authorizers: tuple[Authorizer, ...] = ()
+    tracing_sampling: float = 0.0
     """Percent."""

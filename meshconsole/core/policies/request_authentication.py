@@ -111,7 +111,7 @@ class RequestAuthentication(Policy):
             if not rule.jwks and not rule.jwks_uri:
                 yield self.error(
                     f"{path}.jwks",
-                    "not supported yet: keys that the issuer is asked for; put them into jwks, or their address into jwksUri",
+                    "no keys: put them into jwks, or their address into jwksUri",
                 )
             elif rule.jwks and rule.jwks_uri:
                 yield self.error(f"{path}.jwksUri", "only one of jwks and jwksUri can be set")

@@ -210,5 +210,5 @@ def test_each_action_has_its_place_for_http_and_for_tcp():
     assert [str(origin) for origin in draft.origins] == [f"AuthorizationPolicy foo/{name}" for name in ("audit", "deny", "allow")]
 
 
-def test_custom_is_refused_by_name():
-    assert any("not supported yet: CUSTOM" in m.text for m in policy({}, action="CUSTOM").check())
+def test_custom_needs_a_provider():
+    assert any(m.path == "spec.provider.name" for m in policy({}, action="CUSTOM").check())

@@ -12,7 +12,7 @@ from meshconsole.core.policies.base import Phase, Policy, View
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems as selector_problems
 
-from . import checks, rbac
+from . import checks, external, rbac
 from .schema import Action, AuthorizationPolicySpec
 
 DRY_RUN = "istio.io/dry-run"
@@ -39,7 +39,14 @@ class AuthorizationPolicy(Policy):
         labels = spec.selector.match_labels if spec.selector else {}
         yield from (self.error(path, text) for path, text in selector_problems(labels, "spec.selector.matchLabels"))
         if spec.action is Action.CUSTOM:
-            yield self.error("spec.action", "not supported yet: CUSTOM (an external authorizer); ALLOW, DENY and AUDIT are")
+            if spec.provider is None or not spec.provider.name:
+                yield self.error("spec.provider.name", "must be there: CUSTOM asks one of the MeshConfig's extensionProviders")
+            if self.dry_run:
+                yield self.error(
+                    f"metadata.annotations.{DRY_RUN}", "goes with ALLOW, DENY and AUDIT: an external authorizer is asked or not"
+                )
+        elif spec.provider is not None:
+            yield self.error("spec.provider", "goes with action CUSTOM only")
         if self.metadata.annotations.get(DRY_RUN, "false") not in _TRUE | _FALSE:
             yield self.error(f"metadata.annotations.{DRY_RUN}", "must be true or false")
         if spec.action is not Action.ALLOW and not spec.rules:
@@ -54,6 +61,15 @@ class AuthorizationPolicy(Policy):
         assert isinstance(draft.workload, Workload)
         chosen = [policy for policy in policies if policy.selects(draft.workload, view.mesh.root_namespace)]
         domains = (view.mesh.trust_domain, *view.mesh.trust_domain_aliases)
+        if custom := [policy for policy in chosen if policy.spec.action is Action.CUSTOM]:
+            asking, clusters = external.filters(custom, view, tcp=False)
+            for place, each in asking:
+                draft.http_filters.setdefault(place, []).append(each)
+            asking, more = external.filters(custom, view, tcp=True)
+            for place, each in asking:
+                draft.network_filters.setdefault(place, []).append(each)
+            draft.clusters += [name for name in dict.fromkeys((*clusters, *more)) if name not in draft.clusters]
+            draft.origins += [policy.origin() for policy in custom]
         for action, (http_place, network_place) in rbac.PLACES.items():
             ours = [policy for policy in chosen if policy.spec.action is action]
             if ours:

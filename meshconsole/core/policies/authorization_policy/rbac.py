@@ -16,13 +16,18 @@ from .schema import Action, Condition, Operation, Rule, Source
 
 HTTP = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
 TCP = "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC"
-ENVOY_ACTIONS = {Action.ALLOW: "ALLOW", Action.DENY: "DENY", Action.AUDIT: "LOG"}
+ENVOY_ACTIONS = {Action.ALLOW: "ALLOW", Action.DENY: "DENY", Action.AUDIT: "LOG", Action.CUSTOM: "DENY"}
 PLACES = {
     Action.AUDIT: (HttpFilter.RBAC_AUDIT, NetworkFilter.RBAC_AUDIT),
     Action.DENY: (HttpFilter.RBAC_DENY, NetworkFilter.RBAC_DENY),
     Action.ALLOW: (HttpFilter.RBAC_ALLOW, NetworkFilter.RBAC_ALLOW),
 }
-_SHADOW_PREFIX = {Action.ALLOW: "istio_dry_run_allow_", Action.DENY: "istio_dry_run_deny_", Action.AUDIT: ""}
+_SHADOW_PREFIX = {
+    Action.ALLOW: "istio_dry_run_allow_",
+    Action.DENY: "istio_dry_run_deny_",
+    Action.AUDIT: "",
+    Action.CUSTOM: "istio_ext_authz_",
+}
 _ANY: Json = {"any": True}
 _NEVER: Json = {"permissions": [{"not_rule": _ANY}], "principals": [{"not_id": _ANY}]}
 
@@ -63,6 +68,10 @@ class Rules:
         else:
             self._enforced = {**(self._enforced or {}), **found}
 
+    @property
+    def enforced(self) -> dict[str, Json]:
+        return self._enforced or {}
+
     def filter(self) -> Json:
         config: Json = {"@type": TCP if self._tcp else HTTP}
         if self._enforced is not None:
@@ -92,7 +101,7 @@ class Rules:
         found: list[Json] = []
         for attribute, values, not_values in asked:
             if self._tcp and attribute.http_only and (values or not_values):
-                if self._action is Action.ALLOW:
+                if self._action in (Action.ALLOW, Action.CUSTOM):
                     raise _OnlyHttp
                 continue
             if values:

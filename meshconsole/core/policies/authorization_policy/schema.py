@@ -101,11 +101,15 @@ class Rule(Model):
     """All of these conditions."""
 
 
+class Provider(Model):
+    name: str
+    """One of the MeshConfig's extensionProviders."""
+
+
 class AuthorizationPolicySpec(Model):
     unsupported: ClassVar[dict[str, str]] = {
         "targetRef": "Kubernetes' Gateway API; use selector",
         "targetRefs": "Kubernetes' Gateway API; use selector",
-        "provider": "it goes with action CUSTOM, an external authorizer",
     }
 
     selector: WorkloadSelector | None = None
@@ -113,6 +117,9 @@ class AuthorizationPolicySpec(Model):
     rules: list[Rule] = Field(default_factory=list, max_length=512)
     """The policy matches when one rule does. Empty: it never matches, so that an ALLOW policy without rules refuses everything.
     `[{}]` matches every request."""
+    provider: Provider | None = None
+    """With action CUSTOM: the external authorizer that is asked. One per workload; where it is not there, what the rules match is refused."""
     action: Action = Action.ALLOW
     """`DENY`: what matches is refused. `ALLOW` (default): what matches is let in; as soon as one ALLOW policy is there, what none matches is
-    refused. `AUDIT`: what matches is marked in the access log. DENY comes before ALLOW."""
+    refused. `AUDIT`: what matches is marked in the access log. DENY comes before ALLOW.
+    `CUSTOM`: an external authorizer is asked about what matches, before all others."""

@@ -1,0 +1,176 @@
+"""MeshConfig: what holds for the whole mesh, of what Istio keeps in a file of its own. One: `default`, in the root namespace."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from meshconsole.core.mesh import model
+from meshconsole.core.resources.common import Boolean, PositiveDuration, Whole, proto_duration
+from meshconsole.core.resources.envelope import Model
+from meshconsole.core.resources.messages import Message
+
+from .base import Policy
+
+NAME = "default"
+_CODE = re.compile(r"[1-5][0-9][0-9]")
+
+
+class RequestBody(Model):
+    max_request_bytes: Whole
+    """How much of the body the authorizer gets; larger requests are refused with 413 unless allowPartialMessage."""
+    allow_partial_message: Boolean = False
+    """Send the beginning of larger bodies. Default: false."""
+    pack_as_bytes: Boolean = False
+    """Over gRPC: as bytes, where the body is no UTF-8 text. Default: false."""
+
+
+class ExtAuthzGrpc(Model):
+    service: str
+    """`[<namespace>/]<host>` of a service of the mesh."""
+    port: Whole
+    """Its port; one of protocol grpc."""
+    timeout: PositiveDuration | None = None
+    """For an answer. Default: 600s, as in Istio."""
+    fail_open: Boolean = False
+    """Let requests through while the authorizer is away. Default: false."""
+    status_on_error: str = ""
+    """The HTTP status while it is away. Default: 403."""
+    clear_route_cache: Boolean = False
+    """Choose the route again, by the headers that the authorizer changed. Default: false."""
+    include_request_body_in_check: RequestBody | None = None
+    """Send the request's body too."""
+
+
+class ExtAuthzHttp(ExtAuthzGrpc):
+    unsupported: ClassVar[dict[str, str]] = {"includeHeadersInCheck": "Istio retired it; write includeRequestHeadersInCheck"}
+
+    path_prefix: str = ""
+    """Put before the request's path when the authorizer is asked."""
+    include_request_headers_in_check: list[str] = Field(default_factory=list)
+    """Headers that it gets besides Host, Method, Path and Content-Length: exactly, `x-*`, `*-x`."""
+    include_additional_headers_in_check: dict[str, str] = Field(default_factory=dict)
+    """Headers that it gets in addition, with their values."""
+    headers_to_upstream_on_allow: list[str] = Field(default_factory=list)
+    """Headers of its answer that the application gets."""
+    headers_to_downstream_on_allow: list[str] = Field(default_factory=list)
+    """Headers of its answer that the client gets when it allows."""
+    headers_to_downstream_on_deny: list[str] = Field(default_factory=list)
+    """Headers of its answer that the client gets when it denies; none named: all."""
+
+
+class ExtensionProvider(Model):
+    unsupported: ClassVar[dict[str, str]] = dict.fromkeys(
+        (
+            "zipkin", "lightstep", "datadog", "stackdriver", "opencensus", "skywalking", "opentelemetry", "prometheus", "envoyFileAccessLog",
+            "envoyHttpAls", "envoyTcpAls", "envoyOtelAls", "sds",
+        ),
+        "external authorizers are",
+    )  # fmt: skip
+
+    name: str
+    """What AuthorizationPolicies name."""
+    envoy_ext_authz_http: ExtAuthzHttp | None = None
+    """An authorizer that is asked by HTTP: 200 lets the request through."""
+    envoy_ext_authz_grpc: ExtAuthzGrpc | None = None
+    """An authorizer that speaks Envoy's `envoy.service.auth.v3.Authorization`."""
+
+
+class OutboundTrafficPolicy(Model):
+    mode: Literal["ALLOW_ANY", "REGISTRY_ONLY"] = "REGISTRY_ONLY"
+    """What becomes of hosts that nobody knows. An empty outboundTrafficPolicy means REGISTRY_ONLY, as in Istio."""
+
+
+class MeshConfigSpec(Model):
+    extension_providers: list[ExtensionProvider] = Field(default_factory=list)
+    """External authorizers, for AuthorizationPolicies with action CUSTOM."""
+    trust_domain_aliases: list[str] = Field(default_factory=list)
+    """Other names of the trust domain: a principal of one is, in AuthorizationPolicies, a principal of all."""
+    outbound_traffic_policy: OutboundTrafficPolicy | None = None
+    """For sidecars that no Sidecar says otherwise. Default: the console's setting OUTBOUND_TRAFFIC_POLICY."""
+    enable_auto_mtls: Boolean = True
+    """Mutual TLS between proxies of the mesh where nothing says otherwise. Default: true."""
+
+
+class MeshConfig(Policy):
+    group: ClassVar[str] = "meshconsole.io"
+    versions: ClassVar[tuple[str, ...]] = ("v1",)
+    plural: ClassVar[str] = "meshconfigs"
+
+    spec: MeshConfigSpec = Field(default_factory=MeshConfigSpec)
+    """What holds for the whole mesh."""
+
+    def check(self) -> Iterator[Message]:
+        if self.metadata.name != NAME:
+            yield self.error("metadata.name", f"there is one MeshConfig: {NAME}, in the root namespace")
+        names: set[str] = set()
+        for i, provider in enumerate(self.spec.extension_providers):
+            path = f"spec.extensionProviders[{i}]"
+            if not provider.name or provider.name in names:
+                yield self.error(f"{path}.name", "must be there, and be no other provider's")
+            names.add(provider.name)
+            both = (provider.envoy_ext_authz_http, provider.envoy_ext_authz_grpc)
+            if len([each for each in both if each is not None]) != 1:
+                yield self.error(path, "needs one of envoyExtAuthzHttp and envoyExtAuthzGrpc")
+            for field, each in zip(("envoyExtAuthzHttp", "envoyExtAuthzGrpc"), both, strict=True):
+                if each is not None:
+                    yield from (self.error(f"{path}.{field}.{at}", text) for at, text in _problems(each))
+
+    def onto(self, mesh: model.MeshConfig) -> model.MeshConfig:
+        spec = self.spec
+        allow_any = mesh.allow_any if spec.outbound_traffic_policy is None else spec.outbound_traffic_policy.mode == "ALLOW_ANY"
+        return replace(
+            mesh,
+            allow_any=allow_any,
+            auto_mtls=spec.enable_auto_mtls,
+            trust_domain_aliases=tuple(dict.fromkeys((*mesh.trust_domain_aliases, *spec.trust_domain_aliases))),
+            authorizers=tuple(map(_authorizer, spec.extension_providers)),
+        )
+
+
+def _problems(each: ExtAuthzGrpc) -> Iterator[tuple[str, str]]:
+    namespace, slash, host = each.service.rpartition("/")
+    if not host or (slash and not namespace) or "/" in namespace:
+        yield "service", f"{each.service!r} must be `<host>` or `<namespace>/<host>`"
+    if not 0 < each.port < 65536:
+        yield "port", "port must be between 1-65535"
+    if each.status_on_error and not (_CODE.fullmatch(each.status_on_error) and int(each.status_on_error) < 600):
+        yield "statusOnError", f"{each.status_on_error!r} is no HTTP status"
+    if each.include_request_body_in_check is not None and each.include_request_body_in_check.max_request_bytes < 1:
+        yield "includeRequestBodyInCheck.maxRequestBytes", "must be greater than 0"
+    if isinstance(each, ExtAuthzHttp) and each.path_prefix and not each.path_prefix.startswith("/"):
+        yield "pathPrefix", f"{each.path_prefix!r} must begin with `/`"
+
+
+def _authorizer(provider: ExtensionProvider) -> model.Authorizer:
+    each = provider.envoy_ext_authz_http or provider.envoy_ext_authz_grpc
+    assert each is not None
+    namespace, _, host = each.service.rpartition("/")
+    body = each.include_request_body_in_check
+    common = model.Authorizer(
+        name=provider.name,
+        grpc=provider.envoy_ext_authz_grpc is not None,
+        namespace=namespace,
+        host=host,
+        port=each.port,
+        timeout=proto_duration(each.timeout) if each.timeout is not None else "",
+        fail_open=each.fail_open,
+        status_on_error=int(each.status_on_error or 0),
+        clear_route_cache=each.clear_route_cache,
+        max_body_bytes=body.max_request_bytes if body else 0,
+        partial_body=body is not None and body.allow_partial_message,
+        body_as_bytes=body is not None and body.pack_as_bytes,
+    )
+    if not isinstance(each, ExtAuthzHttp):
+        return common
+    return replace(
+        common,
+        path_prefix=each.path_prefix,
+        check_headers=tuple(each.include_request_headers_in_check),
+        added_headers=tuple(sorted(each.include_additional_headers_in_check.items())),
+        upstream_headers=tuple(each.headers_to_upstream_on_allow),
+        allowed_headers=tuple(each.headers_to_downstream_on_allow),
+        denied_headers=tuple(each.headers_to_downstream_on_deny),
+    )
