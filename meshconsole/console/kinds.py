@@ -145,6 +145,17 @@ _SAY: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
+def _target(spec: dict[str, Any]) -> str:
+    return ", ".join(str(v) for v in (spec.get("target") or {}).values()) or "the whole mesh"
+
+
+_SAY |= {
+    "AlertRule": lambda s: f"{', '.join(s['condition'])} of {_target(s)}, {s.get('severity', 'warning')}",
+    "ServiceLevelObjective": lambda s: f"{s['service']}: {s['objective']} % {', '.join(s['indicator'])}",
+    "NotificationChannel": lambda s: ", ".join(k for k, v in s.items() if isinstance(v, dict)),
+}
+
+
 def document_lines(text: str) -> list[int]:
     """The first line of each document of a YAML file, 1-based, where its content begins."""
     starts, expecting = [], True

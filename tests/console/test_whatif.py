@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from meshconsole.configstore import store
+from meshconsole.configstore import signals, store
 from meshconsole.configstore.store import Author
 from meshconsole.console import whatif
 from meshconsole.core import policies
@@ -92,3 +92,9 @@ def test_when_the_time_is_up_it_says_how_far_it_came(two_proxies, monkeypatch):
     monkeypatch.setattr(whatif, "SECONDS", -1)
     found = whatif.look(dry(RULE % "2s"), None)
     assert (found.connected, found.looked_at, found.complete) == (2, 0, False)
+
+
+def test_analysis_hears_of_each_workload_once(two_proxies):
+    """Two receivers told of them: then a workload that left was taken out twice, and the next save was an error 500."""
+    heard = [w.id for _, answer in signals.analysing.send(None) for w in answer]
+    assert sorted(heard) == ["default/ratings", "default/reviews"]
