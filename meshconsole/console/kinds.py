@@ -134,7 +134,24 @@ def _selected(spec: dict[str, Any], field: str = "selector") -> str:
     return ", ".join(f"{k}={v}" for k, v in labels.items()) or "every workload"
 
 
+def _alert(spec: dict[str, Any]) -> str:
+    condition = ", ".join(spec.get("condition") or {})
+    target = spec.get("target") or {}
+    return f"{condition} of {', '.join(str(v) for v in target.values()) or 'the mesh'}, {spec.get('severity', 'warning')}"
+
+
+def _objective(spec: dict[str, Any]) -> str:
+    return f"{spec['objective']} % {', '.join(spec.get('indicator') or {})} of {spec['service']} over {spec.get('window', '720h')}"
+
+
+def _channel(spec: dict[str, Any]) -> str:
+    return ", ".join(spec)
+
+
 _SAY: dict[str, Callable[[dict[str, Any]], str]] = {
+    "AlertRule": _alert,
+    "ServiceLevelObjective": _objective,
+    "NotificationChannel": _channel,
     "VirtualService": _virtual_service,
     "DestinationRule": _destination_rule,
     "Gateway": _gateway,

@@ -94,7 +94,7 @@ class Registry:
         workloads, serving = dict(self.workloads), dict(self._serving)
         touched: dict[tuple[str, str], list[Workload]] = {}
         for workload in gone:
-            del workloads[workload.namespace, workload.name]
+            workloads.pop((workload.namespace, workload.name), None)  # the same one may have been listed twice
         for workload in new:
             workloads[workload.namespace, workload.name] = workload
         for workload in (*gone, *new):

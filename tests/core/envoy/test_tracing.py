@@ -37,7 +37,7 @@ def test_every_http_connection_manager_traces():
 
 
 def test_there_is_one_provider_for_all_so_that_envoy_has_one_tracer():
-    found = [m for blob in listeners(MeshConfig()).values() for m in managers(parse(blob.type, blob.body))]
+    found = [m for blob in listeners(MeshConfig(tracing_sampling=1.0)).values() for m in managers(parse(blob.type, blob.body))]
     assert len({str(m["tracing"]["provider"]) for m in found}) == 1
 
 
@@ -49,4 +49,4 @@ def test_nothing_sampled_is_no_tracing_at_all():
 
 def test_the_outbound_listener_is_shared_by_workloads_of_different_services():
     other = replace(ONE, name="details-v1", services=("details",), labels={"app": "details"})
-    assert listeners(MeshConfig())["outbound"].version == listeners(MeshConfig(), other)["outbound"].version
+    assert listeners(MeshConfig(tracing_sampling=1.0))["outbound"].version == listeners(MeshConfig(tracing_sampling=1.0), other)["outbound"].version
