@@ -39,7 +39,7 @@ def inbound_tags(service: str) -> Tags:
     """`service` is constant per listener: `<fqdn>;<short name>;<namespace>`."""
     return {
         "reporter": "destination",
-        "service": service,
+        "service": service or ";;",  # a port of no service: Envoy refuses an empty value
         "peer_principal": "%DOWNSTREAM_PEER_URI_SAN%",
         "peer_subject": "%DOWNSTREAM_PEER_SUBJECT%",
     }

@@ -49,4 +49,7 @@ def test_nothing_sampled_is_no_tracing_at_all():
 
 def test_the_outbound_listener_is_shared_by_workloads_of_different_services():
     other = replace(ONE, name="details-v1", services=("details",), labels={"app": "details"})
-    assert listeners(MeshConfig(tracing_sampling=1.0))["outbound"].version == listeners(MeshConfig(tracing_sampling=1.0), other)["outbound"].version
+    assert (
+        listeners(MeshConfig(tracing_sampling=1.0))["outbound"].version
+        == listeners(MeshConfig(tracing_sampling=1.0), other)["outbound"].version
+    )
