@@ -79,8 +79,8 @@ def run(pairs: int = PAIRS) -> dict:
         origin = subprocess.Popen(static(folder, "origin", [listener(origin_port, body)], []), stderr=subprocess.DEVNULL)
         bare.append(origin)
         server = mesh.workload(
-            "server", service="server", port=8080, app=["sleep", "100000"],
-            options=("--concurrency", "1", "--port", f"8080:http=127.0.0.1:{origin_port}", "--health", "none"), app_listens=False,
+            "server", service="server", port=27080, app=["sleep", "100000"],
+            options=("--concurrency", "1", "--port", f"27080:http=127.0.0.1:{origin_port}"), app_listens=False,
         )  # fmt: skip
         mesh.apply("apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default}\nspec: {mtls: {mode: DISABLE}}")
         two, one = free_port(), free_port()
