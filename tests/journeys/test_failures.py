@@ -88,9 +88,14 @@ def test_a_change_made_while_an_agent_was_away_arrives_when_it_is_back(mesh):
 def test_a_killed_envoy_comes_back_with_its_configuration_even_without_a_console(mesh):
     kill(mesh.web)
     before = mesh.client.envoy_pid()
-    os.kill(before, signal.SIGKILL)
-    eventually(lambda: mesh.client.envoy_pid() not in (0, before))
-    eventually(lambda: mesh.client.get(URL).status_code == 200)
+    with mesh.client.client() as session, Load(session, URL) as load:
+        os.kill(before, signal.SIGKILL)
+        eventually(lambda: mesh.client.envoy_pid() not in (0, before))
+        eventually(lambda: mesh.client.get(URL).status_code == 200)
+        failed = len(load.failures)
+        time.sleep(2)
+        assert len(load.failures) <= failed + 1, "requests still fail after Envoy is back"
+    print(f"while Envoy was away {failed} of {load.sent} requests failed (50 a second)")
     assert mesh.client.get(URL).headers["x-instance"] == "echo-v1"
     mesh.revive()
     mesh.wait_synced()
