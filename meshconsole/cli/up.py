@@ -215,7 +215,8 @@ def _remembered(home: Path) -> list[str]:
     """Keep the password and the token of an earlier start."""
     try:
         facts = json.loads((home / "demo.json").read_text())
-        return ["--username", facts["username"], "--password", facts["password"], "--token", facts["token"]]
+        # As one word each: a generated password may begin with a dash.
+        return [f"--{name}={facts[name]}" for name in ("username", "password", "token")]
     except (OSError, ValueError, KeyError):
         return []
 

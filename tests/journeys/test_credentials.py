@@ -133,7 +133,7 @@ def test_a_credential_brings_its_server_up_and_rotates_under_load_without_a_fail
         time.sleep(1)
         assert ask(kept) == 200, "a connection made with the old certificate goes on"
     assert load.failures == []
-    assert load.made > 60 and load.seen == {first.serial, second.serial}
+    assert load.made >= 20 and load.seen == {first.serial, second.serial}
 
 
 def assert_hidden(text: str, found: Pair) -> None:
