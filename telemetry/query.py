@@ -18,7 +18,7 @@ from .golden import Direction, Golden, Subject
 from .labels import STANDARD
 from .rollup import step_for
 from .stores import embedded
-from .stores.errors import Unavailable
+from .stores.errors import Refused, Unavailable
 from .summary import Summary, summary
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Golden",
     "Line",
     "Peer",
+    "Refused",
     "Response",
     "Summary",
     "Unavailable",
@@ -34,6 +35,7 @@ __all__ = [
     "failure",
     "golden",
     "goldens",
+    "instant",
     "series",
     "summaries",
 ]
@@ -105,6 +107,15 @@ def series(
     if step < 10 or step % 10 or (end - start) / step > 11_000:
         raise ValueError(f"step is {step} s; it must be a multiple of 10 and give 11,000 points at most")
     return _store().series(metric, start, end, step, by, where or {}, now)
+
+
+def instant(promql: str, at: float) -> list[tuple[Mapping[str, str], float]]:
+    """(labels, value) of each series. Raises Unavailable; Refused where the query is wrong, or there is no Prometheus to ask."""
+    if not settings.PROMETHEUS_URL:
+        raise Refused("PROMETHEUS_URL is not set: only a Prometheus answers PromQL")
+    from .stores import prometheus
+
+    return prometheus.at(settings.PROMETHEUS_URL).instant(promql, at)
 
 
 class Store(Protocol):

@@ -6,6 +6,7 @@ from typing import Any
 
 from meshconsole.configstore import store
 from meshconsole.core.policies.notification_channel import NotificationChannel
+from meshconsole.core.resources.common import seconds
 
 from . import notifiers, sealing
 from .models import ChannelSecret
@@ -20,6 +21,11 @@ class Channel:
     spec: Any
     send_resolved: bool
     disabled: bool
+    group_by: tuple[str, ...] = ()
+    """Labels; alerts that have the same values of them are told together."""
+    group_wait: float = 0.0
+    """Seconds."""
+    group_interval: float = 0.0
 
     @property
     def key(self) -> str:
@@ -47,7 +53,18 @@ class Unset(Exception):
 def of(policy: NotificationChannel) -> Channel:
     [(way, spec)] = policy.spec.chosen()
     meta = policy.metadata
-    return Channel(meta.namespace, meta.name, way, spec, policy.spec.send_resolved, policy.spec.disabled)
+    said = policy.spec
+    return Channel(
+        meta.namespace,
+        meta.name,
+        way,
+        spec,
+        said.send_resolved,
+        said.disabled,
+        tuple(said.group_by),
+        float(seconds(said.group_wait)),
+        float(seconds(said.group_interval)),
+    )
 
 
 def all_() -> dict[str, Channel]:

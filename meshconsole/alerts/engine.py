@@ -35,8 +35,9 @@ def run(now: datetime) -> int:
     # Rules of states are evaluated even when the figures cannot be had (a Prometheus that is away), and the other way round.
     known = conditions.all_()
     counted = [r for r in found if list(known[r.condition].periods(r.spec))]
-    stated = [r for r in found if r not in counted]
-    for group in (stated, counted):
+    asked = [r for r in found if known[r.condition].query(r.spec) is not None]
+    stated = [r for r in found if r not in counted and r not in asked]
+    for group in (stated, counted, asked):
         if group:
             moved += _evaluate_all(group, now)
     incidents.end_orphans({(r.uid, r.severity): r for r in found}, {"AlertRule"}, now)
@@ -64,13 +65,21 @@ def _evaluate_all(found: list[Rule], now: datetime) -> int:
     known = conditions.all_()
     used = [known[r.condition] for r in found]
     periods = {p for r in found for p in known[r.condition].periods(r.spec)}
+    queries = {q for r in found for q in [known[r.condition].query(r.spec)] if q is not None}
     try:
-        readings = gather(periods, now, proxies=any(c.reads_proxies for c in used), certificates=any(c.reads_certificates for c in used))
+        readings = gather(
+            periods,
+            now,
+            proxies=any(c.reads_proxies for c in used),
+            certificates=any(c.reads_certificates for c in used),
+            queries=queries,
+        )
     except query.Unavailable as e:
         # Nothing is known: nothing fires and, as important, nothing resolves.
         log.warning("%d alert rules are not evaluated: %s", len(found), e)
         return 0
-    return _move_all(found, readings, now)
+    known_now = [r for r in found if (q := known[r.condition].query(r.spec)) is None or q in readings.answers]
+    return _move_all(known_now, readings, now)
 
 
 def _move_all(found: Iterable[Rule], readings: Readings, now: datetime) -> int:
@@ -85,7 +94,7 @@ def _move_all(found: Iterable[Rule], readings: Readings, now: datetime) -> int:
 
 def _move(each: Rule, readings: Readings, now: datetime) -> int:
     found = [replace(f, instance=f.instance[:500]) for f in conditions.all_()[each.condition].findings(each, readings)]
-    open_ = incidents.standing(each)
+    open_ = incidents.standing(each, now)
     steps = evaluate(each, found, {i: s for i, (s, _) in open_.items()}, now)
     return sum(incidents.perform(each, step, open_[step.instance][1] if step.instance in open_ else None, now) for step in steps)
 

@@ -3,6 +3,8 @@ From what is found to what becomes of each alert. Pure: `evaluate(rule, findings
 
     (nothing) ─ breached ─▶ pending ─ `for` is over ─▶ firing ─ clear for `keepFiringFor` ─▶ resolved
                                └─ not breached ─▶ dropped
+
+An alert that came and went too often (`flapping`) is held: it resolves only when it has been over for long.
 """
 
 from collections.abc import Collection, Mapping
@@ -44,6 +46,8 @@ class Standing:
     """When the condition began to hold."""
     clear_since: datetime | None = None
     """Firing, but its condition has not held since then."""
+    ended: int = 0
+    """How often an alert of the same instance has ended within the rule's `flap_within`."""
 
 
 @dataclass(frozen=True)
@@ -87,5 +91,6 @@ def _next(rule: Rule, finding: Finding | None, before: Standing | None, now: dat
     if breached:
         return to(State.FIRING)
     clear_since = before.clear_since or now
-    over = (now - clear_since).total_seconds() >= rule.keep
+    keep = max(rule.keep, rule.flap_hold) if before.ended >= rule.flaps else rule.keep
+    over = (now - clear_since).total_seconds() >= keep
     return to(State.RESOLVED if over else State.FIRING, clear_since)

@@ -1,7 +1,8 @@
 """The only writer of incidents: moves that evaluation decided, what people do to them, and who is told. Every move is a compare-and-set."""
 
+from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,9 +15,17 @@ from .rule import Rule
 State = Incident.State
 
 
-def standing(rule: Rule) -> dict[str, tuple[Standing, Incident]]:
-    rows = Incident.objects.filter(rule_uid=rule.uid, severity=rule.severity, open=True)
-    return {row.instance: (Standing(row.instance, evaluation.State(row.state), row.since, row.clear_since), row) for row in rows}
+def standing(rule: Rule, now: datetime) -> dict[str, tuple[Standing, Incident]]:
+    mine = Incident.objects.filter(rule_uid=rule.uid, severity=rule.severity)
+    rows = list(mine.filter(open=True))
+    if not rows:
+        return {}
+    since = now - timedelta(seconds=rule.flap_within)
+    ended = Counter(mine.filter(open=None, resolved__gte=since).values_list("instance", flat=True))
+    return {
+        row.instance: (Standing(row.instance, evaluation.State(row.state), row.since, row.clear_since, ended[row.instance]), row)
+        for row in rows
+    }
 
 
 def perform(rule: Rule, step: Next, row: Incident | None, now: datetime) -> bool:

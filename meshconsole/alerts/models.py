@@ -101,6 +101,31 @@ class ChannelSecret(models.Model):
         return f"the secret of {self.namespace}/{self.name}"
 
 
+class Group(models.Model):
+    """Alerts that one channel is told of together, from the first of them to the end of the last."""
+
+    channel = models.CharField(max_length=320)
+    key = models.CharField(max_length=64)
+    """A hash of the values of the labels that it is grouped by."""
+    open = models.BooleanField(default=True, null=True)
+    """True, or null once all are over: one open group per channel and values."""
+    members = models.ManyToManyField(Incident, related_name="groups")
+    begun = models.DateTimeField()
+    told = models.DateTimeField(null=True)
+    """When its newest message was due; the next one waits for the channel's interval."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["channel", "key", "open"], name="one_open_group_per_values")]
+
+    def __str__(self) -> str:
+        return f"group {self.pk} of {self.channel}"
+
+    @property
+    def dedup_key(self) -> str:
+        """As an incident's: one for all messages, stable over retries and restarts."""
+        return f"meshconsole/{self.channel}/group-{self.pk}-{int(self.begun.timestamp())}"
+
+
 class Delivery(models.Model):
     """One message to one channel, until it is taken. Written in the transaction of the move that it tells of: none is lost."""
 
@@ -113,7 +138,8 @@ class Delivery(models.Model):
         """Given up: refused for good, or tried too often."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, null=True, related_name="deliveries")
-    """Null: a test message."""
+    """Null: a test message, or one of a group."""
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, null=True, related_name="deliveries")
     channel = models.CharField(max_length=320, db_index=True)
     """`<namespace>/<name>`."""
     event = models.CharField(max_length=12)

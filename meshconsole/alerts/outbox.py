@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from . import channels
+from . import channels, grouping
 from .channels import Channel
 from .models import Delivery, Incident
 from .notice import Notice, links
@@ -59,6 +59,9 @@ def put(incident: Incident, event: str, now: datetime, by: str = "") -> list[Del
     made = []
     for name in incident.channels:
         channel = known.get(name)
+        if channel is not None and channel.group_by:
+            grouping.put(channel, incident, event, now)
+            continue
         if channel is not None and not channel.tells(event):
             continue
         row = Delivery(
@@ -105,11 +108,11 @@ def send_test(channel: Channel, by: str, now: datetime) -> Delivery:
 def due(now: datetime) -> list[Delivery]:
     """What may be sent now, oldest first: waiting and due, or claimed by a worker whose lease has ended. Of one incident and channel only the first."""
     open_ = Delivery.objects.filter(state__in=(State.WAITING, State.CLAIMED)).order_by("pk")
-    seen: set[tuple[int | None, str]] = set()
+    seen: set[tuple[int | None, int | None, str]] = set()
     found = []
     for row in open_[:2000]:
-        line = (row.incident_id, row.channel)
-        first = row.incident_id is None or line not in seen
+        line = (row.incident_id, row.group_id, row.channel)
+        first = (row.incident_id is None and row.group_id is None) or line not in seen
         seen.add(line)
         ready = row.due <= now if row.state == State.WAITING else row.lease is not None and row.lease <= now
         if first and ready:
@@ -128,7 +131,7 @@ def claim(row: Delivery, now: datetime) -> Delivery | None:
 
 def deliver(row: Delivery) -> bool:
     """Send a message that is claimed, and write down how it went. Never inside a transaction: the receiver has it whatever we roll back."""
-    notice = Notice.read(row.notice)
+    notice = Notice.read(row.notice) if row.group_id is None else grouping.notice(row)
     channel = channels.all_().get(row.channel)
     error, permanent = "", False
     try:
@@ -153,7 +156,7 @@ def _written(row: Delivery, error: str, permanent: bool, now: datetime) -> None:
         said |= {"state": State.SENT, "sent": now}
     elif permanent or now - row.created > GIVE_UP:
         said |= {"state": State.FAILED}
-        log.warning("%s of %s to %s is given up: %s", row.event, row.notice.get("rule"), row.channel, error)
+        log.warning("%s of %s to %s is given up: %s", row.event, row.notice.get("rule", row.group), row.channel, error)
     else:
         said |= {"state": State.WAITING, "due": now + timedelta(seconds=WAITS[min(row.attempts, len(WAITS)) - 1])}
     Delivery.objects.filter(pk=row.pk, claim=row.claim).update(**said)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, IntegerField, Q, Value, When
 from django.utils import timezone
 
 from meshconsole.configstore import store
@@ -100,7 +100,7 @@ def alert(alert_id: int) -> Alert | None:
 
 
 def history(alert_id: int) -> list[Sent]:
-    return [_sent(row) for row in Delivery.objects.filter(incident_id=alert_id).order_by("pk")]
+    return [_sent(row) for row in Delivery.objects.filter(Q(incident_id=alert_id) | Q(group__members=alert_id)).order_by("pk")]
 
 
 def messages(channel_names: Collection[str] | None = None, limit: int = 50) -> list[Sent]:

@@ -1,5 +1,6 @@
 """What conditions look at: the mesh's figures and states at one moment, as values. `gather` reads them once for all rules."""
 
+import logging
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,11 @@ from telemetry.golden import of as golden
 
 from .rule import Target
 
+log = logging.getLogger(__name__)
+
+
+Series = Collection[tuple[Mapping[str, str], float]]
+
 
 class Period(NamedTuple):
     seconds: int
@@ -31,6 +37,9 @@ class Readings:
     certificates: Collection[ca.Certificate] = ()
     burns: Mapping[tuple[str, str], Collection[Burning]] = field(default_factory=dict)
     """Objective (namespace, name) -> its pairs of windows."""
+
+    answers: Mapping[str, Series | str] = field(default_factory=dict)
+    """PromQL query -> (labels, value) of each series of its answer, or why it was refused. A query that could not be put is not there."""
 
     def golden(self, period: Period, target: Target) -> dict[str, Golden]:
         """Host (or `<namespace>/<workload>`) -> its golden signals as who is called; a target that is named is there even without traffic."""
@@ -54,7 +63,7 @@ class Readings:
         return [p for p in self.proxies if target.namespace in ("", p.namespace) and target.workload in ("", p.name)]
 
 
-def gather(periods: Collection[Period], now: datetime, *, proxies: bool, certificates: bool) -> Readings:
+def gather(periods: Collection[Period], now: datetime, *, proxies: bool, certificates: bool, queries: Collection[str] = ()) -> Readings:
     """Raises query.Unavailable: then nothing is known, and nothing changes."""
     at = now.timestamp() if now else time.time()
     edges = {p: query.edges(at - p.ago - p.seconds, at - p.ago, now=at) for p in sorted(set(periods))}
@@ -63,4 +72,16 @@ def gather(periods: Collection[Period], now: datetime, *, proxies: bool, certifi
         edges,
         tuple(status.proxies()) if proxies else (),
         tuple(ca.certificates(current=True, limit=10_000, now=now)) if certificates else (),
+        answers={q: said for q in sorted(set(queries)) for said in [_answer(q, at)] if said is not None},
     )
+
+
+def _answer(promql: str, at: float) -> Series | str | None:
+    """None: Prometheus is away. A question of one rule must not stop the others'."""
+    try:
+        return query.instant(promql, at)
+    except query.Refused as e:
+        return str(e)
+    except query.Unavailable as e:
+        log.warning("Prometheus does not answer %r: %s", promql[:200], e)
+        return None

@@ -34,6 +34,12 @@ class Rule:
     """Seconds that the condition must hold before the alert fires."""
     keep: float = 0.0
     """Seconds that it must be over before the alert resolves."""
+    flaps: int = 3
+    """So many ends make an alert flap …"""
+    flap_within: float = 3600.0
+    """… within so many seconds;"""
+    flap_hold: float = 900.0
+    """then it must be over for this long before it resolves."""
     severity: str = "warning"
     labels: dict[str, str] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
@@ -67,6 +73,9 @@ def of(policy: AlertRule, mesh: MeshConfig) -> Rule | None:
         ),
         hold=float(seconds(spec.for_)),
         keep=float(seconds(spec.keep_firing_for)),
+        flaps=spec.flapping.times,
+        flap_within=float(seconds(spec.flapping.within)),
+        flap_hold=float(seconds(spec.flapping.hold_for)),
         severity=spec.severity.value,
         labels=dict(spec.labels),
         channels=channels(spec.channels, meta.namespace),

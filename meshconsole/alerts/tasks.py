@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from . import engine, outbox
-from .models import Delivery, Incident, Silence
+from .models import Delivery, Group, Incident, Silence
 
 KEEP = timedelta(days=30)
 """How long resolved incidents and their messages can be looked at."""
@@ -34,6 +34,7 @@ def forget() -> None:
 
 def forget_before(then: datetime) -> int:
     gone, _ = Incident.objects.filter(open=None, resolved__lt=then).delete()
-    tests, _ = Delivery.objects.filter(incident=None, created__lt=then).exclude(state=Delivery.State.WAITING).delete()
+    groups, _ = Group.objects.filter(open=None, begun__lt=then, members=None).delete()
+    tests, _ = Delivery.objects.filter(incident=None, group=None, created__lt=then).exclude(state=Delivery.State.WAITING).delete()
     silences, _ = Silence.objects.filter(ends__lt=then).delete()
-    return gone + tests + silences
+    return gone + groups + tests + silences

@@ -7,7 +7,7 @@ the embedded store's; `increase()` extrapolates to the ends of the period, so co
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -22,7 +22,7 @@ from telemetry.labels import DURATION, STANDARD, Key
 from telemetry.samples import ISTIO_BOUNDS
 
 from .dictionary import Where
-from .errors import Unavailable
+from .errors import Refused, Unavailable
 
 TIMEOUT = 30.0
 
@@ -70,6 +70,20 @@ class Prometheus:
         places = {key: place(key) for _, key in rows}
         counted = set(_once(places.items(), by))
         return lines(metric, ((at - step, key, places[key], row) for (at, key), row in rows.items() if key in counted), steps, by)
+
+    def instant(self, promql: str, at: float) -> list[tuple[Mapping[str, str], float]]:
+        """Any query that gives a vector."""
+        try:
+            found = self._api.custom_query(promql, params={"time": at})
+        except PrometheusApiClientException as e:
+            said = str(e)
+            raise (Refused if "Status Code 4" in said else Unavailable)(said[:300]) from e
+        except (RequestException, ValueError, KeyError) as e:
+            raise Unavailable(f"Prometheus does not answer: {str(e)[:300]}") from e
+        try:
+            return [(dict(each["metric"]), float(each["value"][1])) for each in found]
+        except (TypeError, KeyError, IndexError, ValueError) as e:
+            raise Refused("the answer is no vector") from e
 
     def _said(self, question: Any) -> list[dict[str, Any]]:
         try:

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from meshconsole.alerts import conditions
+from meshconsole.alerts.readings import Readings
 from meshconsole.core.policies.alert_rule import Condition
+from meshconsole.core.resources.messages import Invalid
 
 from .mesh import HOST, NOW, breached, certificate, edge, findings, proxy, ruled
 
@@ -118,3 +120,23 @@ def test_an_agent_that_is_away_is_found_until_it_is_taken_for_removed():
 def test_what_is_counted_can_be_said_in_promql(condition):
     rule = ruled(condition, target={"service": "reviews"})
     assert REVIEWS in (conditions.all_()[rule.condition].promql(rule) or "")
+
+
+def test_each_series_of_a_promql_answer_is_an_alert_that_names_its_service():
+    rule = ruled({"promql": {"query": "sum by (destination_service_name) (x) > 1", "summary": "{destination_service_name} says {value}"}})
+    series = [({"destination_service_name": "reviews", "destination_service_namespace": "default"}, 3.0), ({}, 2.0)]
+    named, bare = conditions.all_()["promql"].findings(rule, Readings(NOW, answers={rule.spec.query: series}))
+    assert (named.summary, named.value, named.labels["service"]) == ("reviews says 3", 3.0, "reviews")
+    assert bare.instance == "all"
+
+
+def test_a_query_that_prometheus_refuses_is_itself_an_alert():
+    rule = ruled({"promql": {"query": "x > 1"}})
+    [found] = conditions.all_()["promql"].findings(rule, Readings(NOW, answers={"x > 1": "PROMETHEUS_URL is not set"}))
+    assert found.breached and "cannot be answered: PROMETHEUS_URL is not set" in found.summary
+
+
+@pytest.mark.parametrize(("query", "said"), [("sum(", "is no PromQL"), ("up[5m]", "gives no vector"), ("rate(x)", "is no PromQL")])
+def test_a_query_that_is_no_promql_is_refused_at_the_door(query, said):
+    with pytest.raises(Invalid, match=said):
+        ruled({"promql": {"query": query}})

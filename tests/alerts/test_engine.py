@@ -210,3 +210,16 @@ def test_an_objective_that_burns_tells_its_channels(mesh, apply, channel):
     critical = Incident.objects.filter(severity="critical").first()
     assert critical.labels["slo"] == "reviews" and "burns" in critical.summary
     assert Notice.read(Delivery.objects.first().notice).labels["service"] == "reviews"
+
+
+def test_an_alert_that_flaps_becomes_one_that_stays(mesh, apply, channel):
+    """Three ends within the hour: the fourth time it is held until it has been over for `holdFor`."""
+    channel(pagerduty={})
+    apply(failing(flapping={"times": 3, "within": "1h", "holdFor": "10m"}))
+    for second in (5, 105, 205, 305):
+        mesh.count(second, code="503")
+        mesh.evaluate(second + 5)
+        mesh.evaluate(second + 50)
+    assert [i.state for i in Incident.objects.order_by("pk")] == ["resolved"] * 3 + ["firing"]
+    mesh.evaluate(355 + 601)
+    assert not Incident.objects.filter(state="firing").exists()

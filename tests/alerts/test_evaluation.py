@@ -8,8 +8,8 @@ from meshconsole.alerts.rule import Rule, Target
 BEGIN = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def rule(hold=0.0, keep=0.0):
-    return Rule("AlertRule", "default", "r", "uid", "error_rate", None, Target("default"), hold, keep)
+def rule(hold=0.0, keep=0.0, **more):
+    return Rule("AlertRule", "default", "r", "uid", "error_rate", None, Target("default"), hold, keep, **more)
 
 
 class Story:
@@ -77,3 +77,12 @@ def test_evaluating_twice_at_the_same_moment_changes_nothing_more():
 def test_each_instance_has_its_own_life():
     steps = evaluate(rule(), [Finding("a", True, ""), Finding("b", False, ""), Finding("c", True, "")], {}, BEGIN)
     assert [s.instance for s in steps] == ["a", "c"]
+
+
+def test_one_that_came_and_went_too_often_is_held():
+    flapping = rule(keep=30, flaps=3, flap_hold=600)
+    now = BEGIN + timedelta(seconds=900)
+    for ended, seconds, state in ((2, 40, State.RESOLVED), (3, 40, State.FIRING), (3, 601, State.RESOLVED)):
+        stands = Standing("a", State.FIRING, BEGIN, now - timedelta(seconds=seconds), ended)
+        [step] = evaluate(flapping, [Finding("a", False, "")], {"a": stands}, now)
+        assert step.state is state, (ended, seconds)

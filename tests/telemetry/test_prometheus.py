@@ -142,3 +142,15 @@ def test_one_that_is_away_is_said_to_be(settings):
     settings.PROMETHEUS_URL = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(query.Unavailable, match="Prometheus does not answer"):
         query.edges(0, 60)
+
+
+def test_any_promql_is_answered_and_a_wrong_one_refused(url, settings):
+    settings.PROMETHEUS_URL = url
+    promql = 'sum by (destination_workload) (increase(istio_requests_total{reporter="source", response_code="503"}[1m])) > 1'
+    [(labels, value)] = query.instant(promql, END)
+    assert labels == {"destination_workload": "b-v1"} and value == pytest.approx(48, rel=0.02)
+    with pytest.raises(query.Refused):
+        query.instant("sum(", END)
+    settings.PROMETHEUS_URL = ""
+    with pytest.raises(query.Refused, match="PROMETHEUS_URL is not set"):
+        query.instant("up", END)

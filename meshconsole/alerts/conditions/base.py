@@ -21,6 +21,10 @@ class Condition:
         """Whose edges it looks at."""
         return iter(())
 
+    def query(self, spec: Any) -> str | None:
+        """What Prometheus is asked for it."""
+        return None
+
     def findings(self, rule: Rule, readings: Readings) -> Iterable[Finding]:
         """One finding per instance, breached or not."""
         raise TypeError(f"{type(self).__name__} finds nothing")

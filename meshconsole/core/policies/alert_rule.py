@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
+import promql_parser
 from pydantic import Field
 
 from meshconsole.core.resources.common import Duration, PositiveDuration, seconds
@@ -105,6 +106,26 @@ class AgentDisconnected(Model):
     """An agent that has been away for longer than this is taken for removed. Default `24h`."""
 
 
+class PromQL(Model):
+    """Anything that the Prometheus which the console reads from can say. Each series of the answer is an alert, as in Prometheus' own rules."""
+
+    query: str = Field(min_length=1, max_length=4000)
+    """An instant query that gives a vector: `sum by (destination_service) (rate(istio_requests_total{response_code="503"}[1m])) > 1`."""
+    summary: str = Field(default="", max_length=500)
+    """What is wrong, for people; `{label}` and `{value}` are filled in. Without it the series and its value are told."""
+
+
+class Flapping(Model):
+    """When an alert that comes and goes is held: it stays one alert, and its channels are told once."""
+
+    times: int = Field(default=3, ge=2, le=100)
+    """So many ends `within` the time make it flap. Default 3."""
+    within: PositiveDuration = "1h"
+    """Default `1h`."""
+    hold_for: PositiveDuration = "15m"
+    """A flapping alert resolves only when it has been over for this long. Default `15m`."""
+
+
 class Condition(Model):
     """Exactly one of these."""
 
@@ -118,6 +139,7 @@ class Condition(Model):
     nack: Nack | None = None
     agent_disconnected: AgentDisconnected | None = None
     """A workload's agent is away."""
+    promql: PromQL | None = None
 
     def chosen(self) -> list[tuple[str, Model]]:
         """(field, what it says) of each that is set."""
@@ -133,6 +155,7 @@ class AlertRuleSpec(Model):
     """How long the condition must hold before the alert fires; until then it is pending. Default `0s`."""
     keep_firing_for: Duration = "30s"
     """How long the condition must be over before the alert resolves, so that one that comes and goes is one alert. Default `30s`."""
+    flapping: Flapping = Field(default_factory=Flapping)
     severity: Severity = Severity.WARNING
     """`critical`, `error`, `warning` (default) or `info`."""
     labels: dict[str, str] = Field(default_factory=dict)
@@ -186,5 +209,18 @@ class AlertRule(Policy):
             yield self.error(path, "needs above, below, dropPercent or risePercent")
         if isinstance(said, ErrorRate | Latency | RequestRate) and not 10 <= seconds(said.window) <= LONGEST_WINDOW:
             yield self.error(f"{path}.window", "must be between 10s, the finest that is counted, and 168h")
-        if self.spec.target.service and not isinstance(said, ErrorRate | Latency | RequestRate):
+        if isinstance(said, PromQL):
+            yield from self._promql(said, path)
+        elif self.spec.target.service and not isinstance(said, ErrorRate | Latency | RequestRate):
             yield self.error("spec.target.service", f"{path.rpartition('.')[2]} is about proxies: name a workload, or nothing")
+
+    def _promql(self, said: PromQL, path: str) -> Iterator[Message]:
+        if self.spec.target.model_fields_set:
+            yield self.error("spec.target", "the query says what is watched: leave target out")
+        try:
+            found = promql_parser.parse(said.query)
+        except ValueError as e:
+            yield self.error(f"{path}.query", f"is no PromQL: {e}")
+            return
+        if isinstance(found, promql_parser.MatrixSelector | promql_parser.StringLiteral):
+            yield self.error(f"{path}.query", "gives no vector: an alert needs one value for each series")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
+from meshconsole.core.resources.common import Duration, PositiveDuration
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
 
@@ -67,6 +68,13 @@ class NotificationChannelSpec(Model):
     webhook: Webhook | None = None
     alertmanager: Alertmanager | None = None
     apprise: Apprise | None = None
+    group_by: list[str] = Field(default_factory=list, max_length=10)
+    """Alerts that have the same values of these labels (`namespace`, `rule`, `service`, `severity`, …) are told in one message, and are one incident at
+    PagerDuty. Without it each alert is told by itself."""
+    group_wait: Duration = "10s"
+    """How long the first message of a group waits for others. Default `10s`."""
+    group_interval: PositiveDuration = "5m"
+    """How long after a message the next one about the same group comes at the earliest. Its end is told at once. Default `5m`."""
     send_resolved: bool = True
     """Whether the end of an alert is told too. Default true."""
     disabled: bool = False
@@ -89,8 +97,12 @@ class NotificationChannel(Policy):
     def check(self) -> Iterator[Message]:
         chosen = self.spec.chosen()
         if len(chosen) != 1:
-            ways = ", ".join(f for f in type(self.spec).model_fields if f not in ("send_resolved", "disabled"))
+            ways = ", ".join(f for f, kind in type(self.spec).model_fields.items() if kind.default is None)
             yield self.error("spec", f"must have exactly one of {ways}, not {len(chosen)}")
+        if self.spec.group_by and self.spec.alertmanager is not None:
+            yield self.error("spec.groupBy", "an Alertmanager groups by its own configuration; leave it out")
+        if len(set(self.spec.group_by)) < len(self.spec.group_by) or not all(self.spec.group_by):
+            yield self.error("spec.groupBy", "names each label once")
         for name, said in chosen:
             if isinstance(said, PagerDuty | Webhook | Alertmanager) and (fault := url_fault(said.url)):
                 yield self.error(f"spec.{name}.url", fault)
