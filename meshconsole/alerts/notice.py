@@ -74,6 +74,12 @@ def links(console: str, grafana: str, incident: int | None, labels: Mapping[str,
     for kind in ("service", "workload"):
         if namespace and labels.get(kind):
             found[kind.capitalize()] = f"{console}/{kind}s/{quote(namespace)}/{quote(labels[kind])}/"
+    for kind in ("service", "workload"):
+        if labels.get(kind):
+            found["Traces"] = (
+                f"{console}/traces/?{urlencode({kind: labels[kind], 'errors': '1', **({'namespace': namespace} if namespace else {})})}"
+            )
+            break
     found["Topology"] = f"{console}/topology/{scope}"
     if grafana:
         said = {f"var-{k}": v for k, v in labels.items() if k in ("namespace", "service", "workload")}

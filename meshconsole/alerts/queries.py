@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Case, IntegerField, Q, Value, When
 from django.utils import timezone
@@ -97,6 +97,15 @@ def alerts(namespaces: Collection[str] | None = None, states: Iterable[str] = ()
 def alert(alert_id: int) -> Alert | None:
     row = Incident.objects.filter(pk=alert_id).first()
     return _alert(row, incidents.living(timezone.now())) if row else None
+
+
+def times(alert_: Alert, hours: int = 24) -> int:
+    """How often the same rule has found the same thing in the last hours, this time included."""
+    row = Incident.objects.filter(pk=alert_.id).first()
+    if row is None:
+        return 0
+    same = Incident.objects.filter(rule_uid=row.rule_uid, severity=row.severity, instance=row.instance)
+    return same.filter(since__gte=timezone.now() - timedelta(hours=hours)).count()
 
 
 def history(alert_id: int) -> list[Sent]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import explaining, mesh, processes, resources, tokens
+from . import alerts, explaining, mesh, processes, resources, tokens
 from .connection import Settings
 
 app = typer.Typer(
@@ -46,3 +46,4 @@ for command in (
     app.command()(command)
 app.add_typer(tokens.api_tokens, name="token")
 app.add_typer(tokens.join_tokens, name="join-token")
+app.add_typer(alerts.alerts, name="alerts")

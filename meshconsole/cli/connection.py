@@ -94,7 +94,14 @@ class Connection:
         self.source = source
         return self.call("POST", path, params=params, content=source.text.encode(), headers={"Content-Type": "application/yaml"})
 
+    def text(self, path: str, **params: Any) -> str:
+        """An answer that is no JSON."""
+        return str(self._answer("GET", path, params=params).text)
+
     def call(self, method: str, path: str, *, params: dict[str, Any] | None = None, **options: Any) -> Any:
+        return self._answer(method, path, params=params, **options).json()
+
+    def _answer(self, method: str, path: str, *, params: dict[str, Any] | None = None, **options: Any) -> httpx.Response:
         import httpx
 
         params = {k: v for k, v in (params or {}).items() if v not in (None, "", False)}
@@ -107,7 +114,7 @@ class Connection:
         except httpx.HTTPError as e:
             fail(f"{self.settings.server}: {type(e).__name__}: {e}")
         if response.is_success:
-            return response.json()
+            return response
         self._refused(response)
 
     def _refused(self, response: httpx.Response) -> NoReturn:

@@ -50,3 +50,41 @@ class NewJoinToken(forms.Form):
         label="How often", choices=[("1", "Once: one workload"), ("10", "10 times"), ("", "Any number of times: for images and autoscaling")],
         required=False, initial="1", widget=forms.Select(attrs={"class": "input"}),
     )  # fmt: skip
+
+
+class NewMaintenance(forms.Form):
+    """A silence that is planned: of which alerts, from when, for how long."""
+
+    namespace = forms.ChoiceField(label="Namespace", widget=forms.Select(attrs={"class": "input"}))
+    matchers = forms.CharField(
+        max_length=500, label="Alerts with", help_text="label=value, several with commas: all must hold",
+        widget=forms.TextInput(attrs={"class": "input mono", "placeholder": "service=ratings, severity=warning", "autocomplete": "off"}),
+    )  # fmt: skip
+    starts = forms.DateTimeField(
+        label="Starts (UTC)", required=False, help_text="Empty: now",
+        widget=forms.DateTimeInput(attrs={"class": "input", "type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+    )  # fmt: skip
+    span = forms.TypedChoiceField(
+        label="For", coerce=int, initial=7200, widget=forms.Select(attrs={"class": "input"}),
+        choices=[(1800, "30 minutes"), (3600, "1 hour"), (7200, "2 hours"), (14400, "4 hours"), (28800, "8 hours"), (86400, "1 day"), (604800, "1 week")],
+    )  # fmt: skip
+    comment = forms.CharField(
+        max_length=500, required=False, label="Why",
+        widget=forms.TextInput(attrs={"class": "input", "placeholder": "upgrade of the database", "autocomplete": "off"}),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, namespaces: list[tuple[str, str]], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["namespace"].choices = namespaces  # type: ignore[attr-defined]
+
+    def clean_matchers(self) -> dict[str, str]:
+        found = {}
+        for part in self.cleaned_data["matchers"].split(","):
+            label, equals, value = (word.strip() for word in part.partition("="))
+            if not equals or not label or not value:
+                raise forms.ValidationError(f"{part.strip()!r} is not label=value")
+            if label in found:
+                raise forms.ValidationError(f"{label} stands twice")
+            found[label] = value
+        return found

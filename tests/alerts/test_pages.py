@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from meshconsole.alerts.models import ChannelSecret, Incident
+from meshconsole.alerts.models import ChannelSecret, Incident, Silence
 from tests.accounts import people
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +85,39 @@ def test_the_beginnings_that_pages_offer_are_valid(slug):
     found = examples.by_slug(slug)
     assert found is not None
     policies.parse(found.text)
+
+
+def test_a_maintenance_window_is_planned_shown_and_cancelled_by_an_editor(login):
+    bob = login(people.person("bob", default="editor"))
+    assert "No maintenance is planned" in bob.get("/alerts/maintenance/").content.decode()
+    said = {
+        "namespace": "default",
+        "matchers": "service=ratings, severity=warning",
+        "starts": "2126-01-31T22:00",
+        "span": "7200",
+        "comment": "db <b>",
+    }
+    assert bob.post("/alerts/maintenance/", said).status_code == 302
+    [planned] = Silence.objects.all()
+    assert planned.matchers == {"service": "ratings", "severity": "warning"} and planned.author == "bob"
+    assert (planned.ends - planned.starts).total_seconds() == 7200 and planned.starts.isoformat() == "2126-01-31T22:00:00+00:00"
+    page = bob.get("/alerts/maintenance/").content.decode()
+    assert "Planned" in page and "service=ratings" in page and "db &lt;b&gt;" in page
+    assert bob.post(f"/alerts/silences/{planned.pk}/end/").status_code == 302
+    assert "No maintenance is planned" in bob.get("/alerts/maintenance/").content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"matchers": "ratings"}, {"matchers": ""}, {"namespace": "payments"}, {"namespace": "*"}, {"span": "1"}, {"starts": "soon"}]
+)
+def test_a_window_that_makes_no_sense_or_is_elsewhere_is_not_planned(login, incident, wrong):
+    bob = login(people.person("bob", default="editor"))
+    answer = bob.post("/alerts/maintenance/", {"namespace": "default", "matchers": "service=ratings", "span": "7200", **wrong})
+    assert answer.status_code == 422 and not Silence.objects.exists()
+
+
+def test_a_viewer_plans_nothing(login):
+    victor = login(people.person("victor", default="viewer"))
+    assert "Plan it" not in victor.get("/alerts/maintenance/").content.decode()
+    victor.post("/alerts/maintenance/", {"namespace": "default", "matchers": "service=ratings", "span": "7200"})
+    assert not Silence.objects.exists()

@@ -88,7 +88,7 @@ def test_everyone_can_read_the_pages(open_page, alerting, theme):
     alert = alerting.api.get("/api/v1/alerts").json()["items"][0]["id"]
     titles = {
         "/alerts/": "Alerts · Meshconsole", f"/alerts/{alert}/": " · Alert · default · Meshconsole", "/alerts/channels/": "Channels · Meshconsole",
-        "/objectives/": "Objectives · Meshconsole",
+        "/objectives/": "Objectives · Meshconsole", "/alerts/maintenance/": "Maintenance · Meshconsole",
     }  # fmt: skip
     for path, title in titles.items():
         page.goto(path)
@@ -98,3 +98,13 @@ def test_everyone_can_read_the_pages(open_page, alerting, theme):
         found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})")
         faults += [f"{path}: {v['id']}: {n['target']}" for v in found["violations"] for n in v["nodes"][:3]]
     assert not faults, "\n".join(faults)
+
+
+def test_a_maintenance_window_is_planned(open_page, alerting):
+    page = open_page(alerting)
+    page.goto("/alerts/maintenance/")
+    page.get_by_label("Alerts with").fill("service=details")
+    page.get_by_label("Why").fill("upgrade of the database")
+    page.get_by_role("button", name="Plan it").click()
+    expect(page.get_by_text("Planned. What still fires")).to_be_visible()
+    expect(page.get_by_role("cell", name="service=details")).to_be_visible()

@@ -72,6 +72,7 @@ def alert(request: HttpRequest, id: int) -> HttpResponse:
             "alert": found,
             "rule_plural": plural,
             "messages_sent": queries.history(id),
+            "times": queries.times(found),
             "may_act": may(request.user, Verb.UPDATE, KIND, found.namespace),
             "spans": SPANS,
         },
