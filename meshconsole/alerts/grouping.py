@@ -29,8 +29,9 @@ def put(channel: Channel, incident: Incident, event: str, now: datetime) -> None
     if event == "trigger":
         group.members.add(incident)
         if not group.deliveries.filter(event="trigger", state=Delivery.State.WAITING, attempts=0).exists():
-            first = group.told is None
-            due = now + timedelta(seconds=channel.group_wait) if first else max(now, group.told + timedelta(seconds=channel.group_interval))
+            due = now + timedelta(seconds=channel.group_wait)
+            if group.told is not None:
+                due = max(now, group.told + timedelta(seconds=channel.group_interval))
             _write(group, "trigger", due, now)
             group.told = due
             group.save(update_fields=["told"])
