@@ -1,6 +1,6 @@
 """The unit of one outbound cluster: `outbound|<port>|<subset>|<fqdn>` with its endpoints."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from meshconsole.core.envoy import clusters as render
 from meshconsole.core.envoy import defaults, tls
@@ -26,6 +26,8 @@ class ClusterFacts(NamedTuple):
 
     exists: bool
     hash_policy: tuple[Json, ...] = ()
+    tcp_proxy: tuple[tuple[str, Any], ...] = ()
+    """Fields of the TCP proxy in front of it."""
 
 
 def parse_name(name: str) -> tuple[int, str, str] | None:
@@ -62,7 +64,9 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     if subset and not draft.subset_labels and not draft.origins:
         # No DestinationRule defines it: it is no cluster, and a route to it answers 503 NC, as in Istio.
         return Result(ClusterFacts(False))
-    return Result(ClusterFacts(True, tuple(draft.hash_policy)), render_cluster(draft, service, port, tracer))
+    return Result(
+        ClusterFacts(True, tuple(draft.hash_policy), tuple(draft.tcp_proxy.items())), render_cluster(draft, service, port, tracer)
+    )
 
 
 def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> tuple[Blob, ...]:

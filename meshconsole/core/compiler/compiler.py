@@ -8,7 +8,7 @@ from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
 
-from . import clusters, gateway, inbound, kinds, outbound, resolve, virtual_hosts
+from . import clusters, gateway, inbound, kinds, outbound, outbound_tcp, resolve, virtual_hosts
 from .client import ClientClass, labels_of
 from .demand import Demand
 from .memo import Key, Memo, Result, Run, Tracer, Unit
@@ -37,6 +37,7 @@ class Compiler:
         shared = self._outbound(run, client, labels_of(workload), demand)
         keys: list[Key] = [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
         keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
+        keys += outbound_tcp.listener_keys(snapshot, workload, client, shared.tcp)
         failures = list(shared.failures)
         own = [unit for key in keys if (unit := run.attempt(key, labels_of(workload), failures)) is not None]
         called = dict.fromkeys(name for unit in own if unit.key[0] == "inbound" for name in unit.value)
@@ -131,6 +132,12 @@ class Compiler:
                 return outbound.compile_eager(tracer, key)
             case "listener":
                 return outbound.compile_listener(tracer, key)
+            case "tcp-ports":
+                return outbound_tcp.compile_ports(tracer, key)
+            case "tcp-host":
+                return outbound_tcp.compile_host(self.kinds, tracer, key)
+            case "tcp-listener":
+                return outbound_tcp.compile_listener(tracer, key)
             case "placeholder":
                 return virtual_hosts.placeholder()
             case "gateway":

@@ -14,6 +14,7 @@ from .client import ClientClass, label
 from .clusters import PASSTHROUGH, parse_name
 from .demand import Demand
 from .memo import Key, Result, Run, Tracer, Unit
+from .outbound_tcp import TcpPort
 from .resolve import Canonical
 from .view import UnitView
 
@@ -77,6 +78,8 @@ class OutboundSet:
         self.aliases: dict[str, str] = {}
         self.blobs: dict[Name, Blob] = {}
         self.filters: frozenset[HttpFilter] = frozenset()
+        self.tcp: tuple[TcpPort, ...] = ()
+        """Where the class's proxies listen for connections to TCP and TLS services."""
         self.failures: tuple[Failure, ...] = ()
         self.labels: dict[str, str | None] = {}
         """Labels of the client that some unit read: it holds for clients that answer the same."""
@@ -158,6 +161,12 @@ def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> O
         if host is not None:
             clusters.update(dict.fromkeys(host.value.clusters))
             filters |= host.value.filters
+    ports = take(("tcp-ports", client))
+    result.tcp = ports.value if ports else ()
+    for host, number in dict.fromkeys((host, port.number) for port in result.tcp for host in port.hosts):
+        found = take(("tcp-host", client, host, number))
+        if found is not None:
+            clusters.update(dict.fromkeys(found.value.clusters))
     clusters.update(dict.fromkeys(sorted(filter(_is_cluster, demand.clusters))))
     for name in clusters:
         take(("cluster", client, name))

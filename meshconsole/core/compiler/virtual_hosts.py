@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from meshconsole.core.envoy import defaults, listeners, routes
-from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json, Route, RouteDestination
+from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json, Route, RouteDestination, TcpDraft
 from meshconsole.core.envoy.resource_set import XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts, peer
@@ -50,7 +50,7 @@ def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     return Result(facts, (blob(XdsType.VHDS, canonical.name, body, tuple(draft.origins)),))
 
 
-def write(kinds: Kinds, tracer: Tracer, view: UnitView, draft: HostDraft) -> None:
+def write(kinds: Kinds, tracer: Tracer, view: UnitView, draft: HostDraft | TcpDraft) -> None:
     for kind in kinds.outbound:
         policies = exported(tracer.ask("concerning", kind, draft.host), view.namespace)
         if kind.phase is Phase.ROUTES and not draft.gateway:

@@ -109,6 +109,38 @@ class HostDraft:
     origins: list[Origin] = field(default_factory=list)
 
 
+@dataclass
+class TcpRoute:
+    """Where connections go that meet its conditions: becomes a filter chain."""
+
+    destinations: list[RouteDestination]
+    sni: tuple[str, ...] = ()
+    """Server names, maybe wildcards; () where none is asked for."""
+    subnets: tuple[str, ...] = ()
+    """CIDR ranges of which the address that was dialled must be in one; () any."""
+    own: bool = False
+    """The service's own default: it takes what asks for the service's name."""
+    origin: Origin | None = None
+
+
+@dataclass
+class TcpDraft:
+    """One TCP or TLS port of a host as one class of clients (or a server of a gateway) sees it."""
+
+    host: str
+    port: int
+    tls: bool
+    """Connections are told apart by SNI (rules under `tls` hold, not those under `tcp`)."""
+    service: object | None = None
+    """The mesh.Service, when the host is one."""
+    gateway: str = ""
+    """`<namespace>/<name>` of the Gateway; '' in a sidecar."""
+    client_labels: dict[str, str] | None = None
+    routes: list[TcpRoute] = field(default_factory=list)
+    """Prefilled with the service's default route, at a gateway with none; a VirtualService replaces them."""
+    origins: list[Origin] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Localities:
     """How one client's requests are spread over the places (`region/zone/sub-zone`) where a cluster's endpoints are."""
@@ -147,6 +179,8 @@ class ClusterDraft:
     """ISTIO_MUTUAL: every endpoint by mesh mTLS, whatever its metadata says."""
     passthrough: bool = False
     """loadBalancer PASSTHROUGH: ORIGINAL_DST."""
+    tcp_proxy: Json = field(default_factory=dict)
+    """Fields of the TcpProxy of every TCP route that leads here (of several destinations, the first's): idle_timeout, hash_policy, …"""
     sni: str = ""
     proxy_protocol: str = ""
     """`V1` or `V2`: connections begin with a PROXY header."""
@@ -215,4 +249,4 @@ class GatewayDraft:
     origins: list[Origin] = field(default_factory=list)
 
 
-Draft = HostDraft | ClusterDraft | InboundDraft | GatewayDraft
+Draft = HostDraft | TcpDraft | ClusterDraft | InboundDraft | GatewayDraft

@@ -83,8 +83,14 @@ def http_manager(
     return {"name": "envoy.filters.network.http_connection_manager", "typed_config": Once(config)}
 
 
-def tcp_proxy(stat_prefix: str, cluster: str, access_log: Sequence[Json], **options: object) -> Json:
-    config = {"@type": TCP_PROXY, "stat_prefix": stat_prefix, "cluster": cluster, "access_log": list(access_log), **options}
+def tcp_proxy(stat_prefix: str, clusters: str | Sequence[tuple[str, int]], access_log: Sequence[Json], **options: object) -> Json:
+    """`clusters`: the one, or (name, weight) of several."""
+    config: Json = {"@type": TCP_PROXY, "stat_prefix": stat_prefix}
+    if isinstance(clusters, str):
+        config["cluster"] = clusters
+    else:
+        config["weighted_clusters"] = {"clusters": [{"name": name, "weight": weight} for name, weight in clusters]}
+    config |= {"access_log": list(access_log), **options}
     return {"name": "envoy.filters.network.tcp_proxy", "typed_config": Once(config)}
 
 

@@ -25,6 +25,16 @@ class Protocol(StrEnum):
     def is_http2(self) -> bool:
         return self in (Protocol.HTTP2, Protocol.GRPC)
 
+    @property
+    def is_tls(self) -> bool:
+        """The applications' own TLS: all that is seen of it is the server name."""
+        return self in (Protocol.TLS, Protocol.HTTPS)
+
+    @property
+    def is_opaque(self) -> bool:
+        """Connections, not requests, are what is routed."""
+        return self.is_tls or self is Protocol.TCP
+
 
 class Resolution(StrEnum):
     STATIC = "STATIC"

@@ -56,6 +56,8 @@ class Registry:
         self._at: list[tuple[IPv4Network | IPv6Network, str]] | None = None
         self._patterns = frozenset(host for host in by_host if hosts.is_wildcard(host))
         self._hosts: tuple[tuple[str, str], ...] | None = None
+        self.opaque: tuple[tuple[str, int], ...] = ()
+        """(host, port) of what is TCP or TLS; kept from one registry to the next where it is the same."""
 
     @classmethod
     def of(cls, workloads: Iterable[Workload], declared: Declared, mesh: MeshConfig) -> "Registry":
@@ -140,6 +142,7 @@ class Registry:
     ) -> tuple["Registry", bool]:
         by_host, names, addressed = dict(self.by_host), self.by_name, self._addressed
         renamed: dict[str, list[str]] = {}
+        opaque = set(self.opaque)
         exact = True
         for host, (namespace, name) in revised.items():
             members = serving.get((namespace, name), ())
@@ -154,6 +157,8 @@ class Registry:
                 by_host[host] = now
             else:
                 del by_host[host]
+            opaque -= {(host, port) for port in _opaque(before)}
+            opaque |= {(host, port) for port in _opaque(now)}
             addresses = tuple(dict.fromkeys(address for s in now for address in s.addresses))
             if addresses != addressed.get(host, ()):
                 exact = False  # which of all addresses is now another's cannot be listed
@@ -167,6 +172,10 @@ class Registry:
                 kept = {host for host in (*names.get(short, ()), *changed) if any(s.name == short for s in by_host.get(host, ()))}
                 names[short] = tuple(sorted(kept))
         following = Registry(workloads, serving, by_host, names, outside, addressed)
+        following.opaque = self.opaque
+        if opaque != set(self.opaque):
+            following.opaque = tuple(sorted(opaque))
+            dirty.add(("opaque",))
         if renamed or any([s.namespace for s in by_host.get(h, ())] != [s.namespace for s in self.by_host.get(h, ())] for h in revised):
             dirty.add(("hosts",))
         else:
@@ -181,6 +190,10 @@ def _grouped(items: Iterable[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
     for key, item in items:
         groups.setdefault(key, []).append(item)
     return {key: tuple(found) for key, found in groups.items()}
+
+
+def _opaque(services: Iterable[Service]) -> set[int]:
+    return {port.number for service in services for port in service.ports if port.protocol.is_opaque}
 
 
 def _filled(service: Service, workloads: dict[tuple[str, str], Workload], outside: Outside) -> Service:

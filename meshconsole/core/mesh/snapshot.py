@@ -10,6 +10,7 @@ A *question* is a tuple, and `ask` answers it:
     ("wildcards", host)               wildcard services that match `host`, the longest pattern first
     ("named", short name)             hosts of the services with this short name
     ("hosts",)                        (namespace, host) of every service
+    ("opaque",)                       (host, port) of every service's ports that are TCP or TLS
     ("policies", kind, namespace)     policies of a kind, oldest first; namespace None is all
     ("concerning", kind, host)        policies of a kind that can write into this host's drafts, oldest first
     ("concerned", kind)               all hosts that policies of a kind speak of
@@ -20,11 +21,12 @@ A *question* is a tuple, and `ask` answers it:
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import compress, count
 from typing import Any
 
-from .model import MeshConfig, Workload
+from .model import MeshConfig, ProxyKind, Workload
 from .policies import PolicyIndex, Rule
 from .registry import Registry
 from .selection import selects
@@ -98,6 +100,8 @@ class Snapshot:
                 return self._registry.at(address)
             case ("hosts",):
                 return self._registry.hosts
+            case ("opaque",):
+                return self._registry.opaque
             case ("concerned", kind):
                 return self._policies.concerned(kind)
             case ("workload", namespace, name):
@@ -119,6 +123,16 @@ class Snapshot:
                 if (everywhere or workload.namespace == namespace) and selects(wanted, workload.labels):
                     touched.add(("local", type(policy), workload.namespace, workload.name))
         return touched
+
+    @cached_property
+    def bound(self) -> Mapping[str, frozenset[int]]:
+        """Address -> the ports at which workloads and their proxies listen there anyway."""
+        found: dict[str, set[int]] = {}
+        for workload in self.workloads:
+            found.setdefault(workload.address, set()).update(port.number for port in workload.ports)
+            if workload.kind is ProxyKind.SIDECAR:
+                found.setdefault(workload.outbound_address, set()).add(workload.outbound_port)
+        return {address: frozenset(ports) for address, ports in found.items()}
 
     @property
     def services(self) -> list[Any]:

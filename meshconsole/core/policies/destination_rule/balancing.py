@@ -50,6 +50,7 @@ def _hash(given: ConsistentHash, draft: ClusterDraft) -> None:
         draft.hash_policy.append({"cookie": _cookie(given.http_cookie)})
     elif given.use_source_ip:
         draft.hash_policy.append({"connection_properties": {"source_ip": True}})
+        draft.tcp_proxy["hash_policy"] = [{"source_ip": {}}]
     elif given.http_query_parameter_name:
         draft.hash_policy.append({"query_parameter": {"name": given.http_query_parameter_name}})
 

@@ -55,6 +55,9 @@ def _connections(tcp: TcpPool, http: HttpPool, draft: ClusterDraft) -> None:
         common["max_connection_duration"] = proto_duration(tcp.max_connection_duration)
     if http.max_requests_per_connection:
         common["max_requests_per_connection"] = http.max_requests_per_connection
+    for name, limit in (("idle_timeout", tcp.idle_timeout), ("max_downstream_connection_duration", tcp.max_connection_duration)):
+        if limit is not None:
+            draft.tcp_proxy[name] = proto_duration(limit)
     if common:
         draft.http_options["common_http_protocol_options"] = common
     _protocol(http, draft)

@@ -1,0 +1,195 @@
+"""
+What a class of clients calls by TCP and by TLS of its own: one listener for each port of such services. Counterpart: outbound.py, HTTP.
+
+Where traffic is not captured, an application reaches such a service by connecting to its proxy's outbound address at the *service's*
+port (Istio's listener `0.0.0.0_<port>`), or at a virtual address of the service. Three units:
+
+    ("tcp-ports", client)                      which listeners there are, and for which services each
+    ("tcp-host", client, host, port)           the filter chains of one service's port
+    ("tcp-listener", client, address, TcpPort) the listener, the chains of its services put together
+"""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+from typing import NamedTuple
+
+from meshconsole.core.envoy import listeners, metrics
+from meshconsole.core.envoy.draft import Json, RouteDestination, TcpDraft, TcpRoute
+from meshconsole.core.envoy.resource_set import Origin, XdsType
+from meshconsole.core.envoy.vocabulary import metadata
+from meshconsole.core.envoy.wire import blob
+from meshconsole.core.mesh import hosts
+from meshconsole.core.mesh.model import Port, Resolution, Service, Workload
+from meshconsole.core.mesh.snapshot import Snapshot
+
+from . import resolve
+from .client import ClientClass
+from .kinds import Kinds
+from .memo import Key, Result, Tracer
+from .view import UnitView
+from .virtual_hosts import write
+
+
+class TcpPort(NamedTuple):
+    """A listener that a class of clients is to have."""
+
+    number: int
+    hosts: tuple[str, ...]
+    """The services that it is for; where they cannot be told apart, the first wins."""
+    address: str = ""
+    """A virtual address of theirs; '' is the proxy's outbound address."""
+
+
+class Chain(NamedTuple):
+    """A filter chain: which connections, and what becomes of them."""
+
+    name: str
+    """Of what it is made from, not of its place: a chain that stays the same keeps its connections."""
+    filter: Json
+    tls: bool
+    sni: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+    own: bool = False
+    """The service's default: where it has a listener of its own address, no name needs to be asked for."""
+    origins: tuple[Origin, ...] = ()
+
+
+class TcpHost(NamedTuple):
+    chains: tuple[Chain, ...] = ()
+    clusters: tuple[str, ...] = ()
+
+
+def compile_ports(tracer: Tracer, key: Key) -> Result:
+    """Value: (TcpPort, …)."""
+    _, client = key
+    assert isinstance(client, ClientClass)
+    view = UnitView(tracer, client)
+    found: dict[tuple[str, int], list[Service]] = {}
+    for host, number in tracer.ask("opaque"):
+        service = view.exactly(host)
+        port = service.port(number) if service else None
+        if service is not None and port is not None and _can_be_meant(service, port):
+            for address in ("", *_addresses(service)):
+                found.setdefault((address, number), []).append(service)
+
+    def rank(service: Service, address: str) -> tuple[bool, str, str]:
+        # A service that has an address of its own leaves the common one to those that have none; then the oldest (Istio).
+        return bool(_addresses(service)) and not address, service.created, service.host
+
+    ports = [
+        TcpPort(number, tuple(s.host for s in sorted(services, key=lambda s: rank(s, address))), address)
+        for (address, number), services in sorted(found.items())
+    ]
+    return Result(tuple(ports))
+
+
+def _can_be_meant(service: Service, port: Port) -> bool:
+    """A wildcard that leaves the address to its caller (resolution NONE) has no cluster that would know it: not without interception."""
+    return not (hosts.is_wildcard(service.host) and service.resolution is Resolution.NONE)
+
+
+def _addresses(service: Service) -> list[str]:
+    """Its virtual addresses that a proxy can bind as any process can: single ones of the loopback network."""
+    return [address for address in service.addresses if "/" not in address and ip_address(address.strip("[]")).is_loopback]
+
+
+def listener_keys(snapshot: Snapshot, workload: Workload, client: ClientClass, ports: Iterable[TcpPort]) -> list[Key]:
+    """The listeners of one proxy: not where it, or another workload, listens at that address already."""
+    keys: list[Key] = []
+    for port in ports:
+        address = port.address or workload.outbound_address
+        if port.number not in snapshot.bound.get(address, ()):
+            keys.append(("tcp-listener", client, address, port))
+    return keys
+
+
+def compile_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    """Value: TcpHost."""
+    _, client, host, number = key
+    assert isinstance(client, ClientClass) and isinstance(host, str) and isinstance(number, int)
+    view = UnitView(tracer, client)
+    service = view.exactly(host)
+    port = service.port(number) if service else None
+    if service is None or port is None:
+        return Result(TcpHost())
+    tls = port.protocol.is_tls
+    names = tuple(name for name in resolve.spellings(view, service) if not hosts.is_address(name)) if tls else ()
+    own = TcpRoute([RouteDestination(f"outbound|{number}||{host}")], names, own=True)
+    draft = TcpDraft(host, number, tls, service, client_labels=view.labels, routes=[own])
+    write(kinds, tracer, view, draft)
+    return Result(chains_of(draft, tracer, client))
+
+
+def chains_of(draft: TcpDraft, tracer: Tracer, client: ClientClass) -> TcpHost:
+    chains = [
+        Chain(
+            f"{draft.host} {route.origin} {route.origin.path}" if route.origin else draft.host,
+            proxy_of(route, draft, tracer, client),
+            draft.tls,
+            route.sni,
+            route.subnets,
+            route.own,
+            (route.origin,) if route.origin else (),
+        )
+        for route in draft.routes
+    ]
+    clusters = dict.fromkeys(destination.cluster for route in draft.routes for destination in route.destinations)
+    return TcpHost(tuple(chains), tuple(clusters))
+
+
+def proxy_of(route: TcpRoute, draft: TcpDraft, tracer: Tracer, client: ClientClass) -> Json:
+    """The TcpProxy of a route, with what the first destination's policy says of connections (Istio: buildOutboundNetworkFilters)."""
+    first = route.destinations[0].cluster
+    options = dict(tracer.unit(("cluster", client, first)).value.tcp_proxy)
+    loggers = metrics.tcp_loggers(metrics.outbound_tags())
+    if len(route.destinations) == 1:
+        return listeners.tcp_proxy(first, first, loggers, **options)
+    name = f"{route.origin.name}.{route.origin.namespace}" if route.origin else draft.host
+    return listeners.tcp_proxy(name, [(each.cluster, each.weight) for each in route.destinations], loggers, **options)
+
+
+def compile_listener(tracer: Tracer, key: Key) -> Result:
+    _, client, address, port = key
+    assert isinstance(client, ClientClass) and isinstance(address, str) and isinstance(port, TcpPort)
+    found = [chain for host in port.hosts for chain in tracer.unit(("tcp-host", client, host, port.number)).value.chains]
+    name = f"{address}_{port.number}"
+    chains = render(found, alone=bool(port.address))
+    if not chains:
+        return Result(None)
+    looking = any("server_names" in match or "transport_protocol" in match for c in chains if (match := c.get("filter_chain_match")))
+    inspectors = [listeners.tls_inspector()] if looking else []
+    body = listeners.listener(name, address, port.number, chains, direction="OUTBOUND", inspectors=inspectors)
+    # Origins stand at the chains: a listener of which only chains differ is changed without closing the others' connections.
+    origins = tuple(dict.fromkeys(origin for chain in found for origin in chain.origins))
+    return Result(None, (blob(XdsType.LDS, name, body, origins),))
+
+
+def render(chains: Sequence[Chain], *, alone: bool = False) -> list[Json]:
+    """Filter chains that no two connections could fall into both: what an earlier one takes, a later one does not (Envoy refuses two
+    that match the same). `alone`: at an address of the service's own, where nobody has to ask for its name."""
+    taken: set[tuple[str, str, bool]] = set()
+    rendered: list[Json] = []
+    for chain in chains:
+        sni = () if chain.own and alone or "*" in chain.sni else tuple(dict.fromkeys(name.lower() for name in chain.sni))
+        # A wildcard under TLS takes any TLS; what is not TLS is left to a TCP service of the same port.
+        any_tls = chain.tls and not sni and not alone
+        subnets = tuple(dict.fromkeys(str(hosts.network(subnet) or subnet) for subnet in chain.subnets))
+        left = [each for each in sni or ("",) if all((subnet, each, any_tls) not in taken for subnet in subnets or ("",))]
+        if not left:
+            continue
+        taken |= {(subnet, each, any_tls) for subnet in subnets or ("",) for each in left}
+        match: Json = {}
+        if subnets:
+            match["prefix_ranges"] = [_range(subnet) for subnet in subnets]
+        if sni:
+            match["server_names"] = left
+        elif any_tls:
+            match["transport_protocol"] = "tls"
+        body = listeners.chain(chain.name, {}, chain.filter, match=match)
+        rendered.append({**body, **metadata(origins=chain.origins)})
+    return rendered
+
+
+def _range(subnet: str) -> Json:
+    address, _, length = subnet.partition("/")
+    return {"address_prefix": address, "prefix_len": int(length)}
