@@ -170,7 +170,7 @@ def render(chains: Sequence[Chain], *, alone: bool = False) -> list[Json]:
     taken: set[tuple[str, str, bool]] = set()
     rendered: list[Json] = []
     for chain in chains:
-        sni = () if chain.own and alone or "*" in chain.sni else tuple(dict.fromkeys(name.lower() for name in chain.sni))
+        sni = () if (chain.own and alone) or "*" in chain.sni else tuple(dict.fromkeys(name.lower() for name in chain.sni))
         # A wildcard under TLS takes any TLS; what is not TLS is left to a TCP service of the same port.
         any_tls = chain.tls and not sni and not alone
         subnets = tuple(dict.fromkeys(str(hosts.network(subnet) or subnet) for subnet in chain.subnets))
