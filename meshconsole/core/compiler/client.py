@@ -18,6 +18,7 @@ class ClientClass:
     allow_any: bool
     outbound_port: int = 0
     """Where the client's own requests come in: a request to there would go round for ever."""
+    gateway: bool = False
 
     @classmethod
     def of(cls, scope: Scope, outbound_port: int) -> "ClientClass":
@@ -28,8 +29,14 @@ LOCALITY = "topology.istio.io/locality"
 """The label under which a client's locality is read: so it is noted, as the others are, where it made a difference."""
 
 
+NETWORK = "topology.istio.io/network"
+SERVICE = "meshconsole.io/service"
+"""The same for the first service that the client serves, whose other instances are its peers."""
+
+
 def labels_of(client: Workload) -> Labels:
-    return {**client.labels, LOCALITY: client.locality} if client.locality else client.labels
+    said = {LOCALITY: client.locality, NETWORK: client.network, SERVICE: client.services[0] if client.services else ""}
+    return {**client.labels, **{key: value for key, value in said.items() if value}}
 
 
 class ReadLabels(dict[str, str]):

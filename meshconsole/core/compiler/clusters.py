@@ -5,17 +5,19 @@ from typing import Any, NamedTuple
 from meshconsole.core.envoy import clusters as render
 from meshconsole.core.envoy import defaults, tls
 from meshconsole.core.envoy.draft import ClusterDraft, Json
+from meshconsole.core.envoy.places import rank
 from meshconsole.core.envoy.resource_set import Blob, XdsType
 from meshconsole.core.envoy.vocabulary import merged_metadata, metadata
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import peer
 from meshconsole.core.mesh.hosts import is_address
-from meshconsole.core.mesh.model import Location, Port, Protocol, Resolution, Service
+from meshconsole.core.mesh.model import Endpoint, Location, Port, Protocol, Resolution, Service
 from meshconsole.core.mesh.selection import selects
 from meshconsole.core.mesh.services import port_at
 from meshconsole.core.mesh.spiffe import spiffe_id
+from meshconsole.core.policies.base import Phase
 
-from .client import ClientClass
+from .client import NETWORK, ClientClass
 from .kinds import Kinds
 from .memo import Key, Result, Tracer
 from .view import UnitView, exported
@@ -58,9 +60,11 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         sni=tls.sni(port.number, subset, service.host),
     )
     for kind in kinds.outbound:
-        policies = exported(tracer.ask("concerning", kind, service.host), view.namespace)
-        if policies:
+        policies = exported(tracer.ask("concerning", kind, service.host), view)
+        if policies or (view.mesh.locality_lb is not None and kind.phase is Phase.CLUSTERS):
             kind.apply(policies, draft, view)
+    for kind in kinds.of(Phase.CREDENTIALS) if draft.credentials else ():
+        kind.apply(tracer.ask("policies", kind, view.namespace), draft, view)
     if subset and not draft.subset_labels and not draft.origins:
         # No DestinationRule defines it: it is no cluster, and a route to it answers 503 NC, as in Istio.
         return Result(ClusterFacts(False))
@@ -78,6 +82,9 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
     )
     origins = tuple(dict.fromkeys(draft.origins))
     assignment: tuple[Blob, ...] = ()
+    if None in draft.credentials.values():
+        # What it is to be secured with is not there: better no endpoint than one that is spoken to without.
+        return (blob(XdsType.CDS, draft.name, render.static(body, []), origins),)
     if dns or draft.passthrough or service.resolution is Resolution.NONE:
         if draft.passthrough or (not targets and not service.endpoints):
             targets = [render.Target(service.host, port.target_port or port.number)]
@@ -101,7 +108,8 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
             body = render.with_auto_mtls(body, identities, sni=draft.sni, alpn=alpn)
     if draft.proxy_protocol:
         body = render.with_proxy_protocol(body, draft.proxy_protocol)
-    return (blob(XdsType.CDS, draft.name, body, origins), *assignment)
+    secrets = [blob(XdsType.SDS, name, secret) for name, secret in sorted(draft.credentials.items()) if secret is not None]
+    return (*secrets, blob(XdsType.CDS, draft.name, body, origins), *assignment)
 
 
 def _alpn(protocol: Protocol, options: Json) -> list[str]:
@@ -133,9 +141,17 @@ def _targets(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) 
                 peer=peer.describe(endpoint.workload, endpoint.namespace, endpoint.labels),
                 locality=endpoint.locality,
                 weight=endpoint.weight,
+                rank=_rank(endpoint, draft),
             )
         )
     return found
+
+
+def _rank(endpoint: Endpoint, draft: ClusterDraft) -> int:
+    if draft.localities is None or not draft.localities.labels:
+        return 0
+    labels = {NETWORK: endpoint.network, **endpoint.labels} if endpoint.network else endpoint.labels
+    return rank(labels, endpoint.locality, draft.localities.labels)
 
 
 PASSTHROUGH = "PassthroughCluster|"

@@ -58,7 +58,7 @@ def units(run: Run, workload: Workload, failures: list[Failure]) -> list[Unit]:
 
 
 def _client(workload: Workload) -> ClientClass:
-    return ClientClass(workload.namespace, None, False, True)
+    return ClientClass(workload.namespace, None, False, True, gateway=True)
 
 
 def compile_gateway(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
@@ -206,7 +206,7 @@ def compile_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         )
         mine = [bound for bound in served.bound if bound.gateway == gateway]
         for kind in kinds.outbound:
-            policies = exported(tracer.ask("concerning", kind, served.host), view.namespace)
+            policies = exported(tracer.ask("concerning", kind, served.host), view)
             if kind.phase is Phase.ROUTES:
                 policies = [p for p in policies if _may_bind(p, served.host, mine, view)]
             if policies:

@@ -8,7 +8,7 @@ from meshconsole.core.mesh.model import MeshConfig, Resolution, Service
 from meshconsole.core.mesh.selection import visible
 from meshconsole.core.policies.base import Policy
 
-from .client import LOCALITY, ClientClass, ReadLabels
+from .client import LOCALITY, SERVICE, ClientClass, ReadLabels
 from .memo import Tracer
 
 
@@ -27,8 +27,18 @@ class UnitView:
         return ReadLabels(self._tracer.labels, self._tracer.note_label)
 
     @property
+    def gateway(self) -> bool:
+        return self._client.gateway
+
+    @property
     def locality(self) -> str:
         return self.labels.get(LOCALITY, "")
+
+    def peers(self) -> tuple[str, ...]:
+        """Where the healthy instances of the client's own service are; () for who serves none."""
+        name = self.labels.get(SERVICE, "")
+        found = self._tracer.ask("service", hosts.service_host(name, self.namespace, self.mesh.domain)) if name else ()
+        return tuple(e.locality for service in found if service.namespace == self.namespace for e in service.endpoints if e.healthy)
 
     def sees(self, service: Service) -> bool:
         if not visible(service.export_to, service.namespace, self.namespace):
@@ -103,7 +113,11 @@ class UnitView:
         )
 
 
-def exported(policies: Sequence[Policy], viewer: str) -> Sequence[Policy]:
-    """Those that are visible in namespace `viewer` (`exportTo`)."""
-    seen = [p for p in policies if visible(getattr(p.spec, "export_to", None) or (), p.metadata.namespace, viewer)]
+def exported(policies: Sequence[Policy], view: UnitView) -> Sequence[Policy]:
+    """Those that are visible in the client's namespace (`exportTo`)."""
+    seen = [
+        p
+        for p in policies
+        if visible(getattr(p.spec, "export_to", None) or (), p.metadata.namespace, view.namespace, default=p.exported_by_default(view.mesh))
+    ]
     return seen if len(seen) < len(policies) else policies

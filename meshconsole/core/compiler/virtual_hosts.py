@@ -52,7 +52,7 @@ def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
 
 def write(kinds: Kinds, tracer: Tracer, view: UnitView, draft: HostDraft | TcpDraft) -> None:
     for kind in kinds.outbound:
-        policies = exported(tracer.ask("concerning", kind, draft.host), view.namespace)
+        policies = exported(tracer.ask("concerning", kind, draft.host), view)
         if kind.phase is Phase.ROUTES and not draft.gateway:
             policies = [policy for policy in policies if view.imports(policy)]
         if policies:

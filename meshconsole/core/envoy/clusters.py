@@ -21,13 +21,17 @@ class Target:
     """`workload;namespace;app;version;canonical service;canonical revision`."""
     locality: str = ""
     weight: int = 1
+    rank: int = 0
+    """Those of a lower one come first (Localities.labels)."""
 
 
 def load_assignment(name: str, targets: Iterable[Target], localities: Localities | None = None) -> Json:
     """Grouped by locality, in a fixed order: the same endpoints in another order are the same bytes."""
-    ordered = sorted(targets, key=lambda t: (t.locality, t.address, t.port, t.peer))
+    ordered = sorted(targets, key=lambda t: (t.locality, t.rank, t.address, t.port, t.peer))
     placed: list[tuple[str, Json]] = []
-    for locality, members in groupby(ordered, key=lambda t: t.locality):
+    ranks: list[int] = []
+    for (locality, rank), members in groupby(ordered, key=lambda t: (t.locality, t.rank)):
+        ranks.append(rank)
         endpoints = [_endpoint(t) for t in members]
         group: Json = {"lb_endpoints": endpoints, "load_balancing_weight": sum(e["load_balancing_weight"] for e in endpoints)}
         if locality:
@@ -36,7 +40,7 @@ def load_assignment(name: str, targets: Iterable[Target], localities: Localities
             parts = {"region": region, "zone": zone, "sub_zone": sub_zone}
             group["locality"] = {key: value for key, value in parts.items() if value}
         placed.append((locality, group))
-    groups = spread(placed, localities) if localities else [group for _, group in placed]
+    groups = spread(placed, localities, ranks) if localities else [group for _, group in placed]
     return {"cluster_name": name, "endpoints": groups} if groups else {"cluster_name": name}
 
 

@@ -142,6 +142,16 @@ class TcpDraft:
 
 
 @dataclass(frozen=True)
+class Zones:
+    """Requests stay in the client's zone as far as the instances there can take them (Envoy's zone aware routing, computed here)."""
+
+    min_size: int
+    """With fewer instances in the client's region zones make no difference."""
+    peers: tuple[str, ...] = ()
+    """The places of the instances of the client's own service, the client among them."""
+
+
+@dataclass(frozen=True)
 class Localities:
     """How one client's requests are spread over the places (`region/zone/sub-zone`) where a cluster's endpoints are."""
 
@@ -151,6 +161,10 @@ class Localities:
     """(place, share in percent): what goes where; a place that is not among them gets nothing. Empty: the nearest first."""
     fallback: str = ""
     """The region that comes before all others when the client's own one is down."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """(key, value) that rank instances before places do: by how many of the first ones they bear."""
+    near_first: bool = True
+    zones: Zones | None = None
 
 
 @dataclass
@@ -186,6 +200,8 @@ class ClusterDraft:
     """`V1` or `V2`: connections begin with a PROXY header."""
     localities: Localities | None = None
     """None: endpoints are chosen wherever they are."""
+    credentials: dict[str, Json | None] = field(default_factory=dict)
+    """SDS name -> Secret of those that `tls` names; None while nobody has it: then there is no endpoint."""
     origins: list[Origin] = field(default_factory=list)
 
 

@@ -1,13 +1,36 @@
 """Endpoints by where they are: which locality is served first, and which gets what share (Istio: pilot/pkg/networking/core/loadbalancer)."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from .draft import Json, Localities
 
+_KEYS = ("topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone")
+_FARTHEST = 5
+"""One more than `distance` ever says."""
 
-def spread(groups: Sequence[tuple[str, Json]], localities: Localities) -> list[Json]:
-    """Each (locality, LocalityLbEndpoints) with its priority or its weight; groups that get nothing are left out."""
-    return _shared(groups, localities) if localities.shares else _ranked(groups, localities)
+
+def spread(groups: Sequence[tuple[str, Json]], localities: Localities, ranks: Sequence[int] = ()) -> list[Json]:
+    """Each (locality, LocalityLbEndpoints) with its priority or its weight; groups that get nothing are left out. `ranks`: of each group,
+    what its labels say."""
+    if localities.shares:
+        return _shared(groups, localities)
+    ranked = _ranked(groups, localities, ranks or [0] * len(groups))
+    return _zoned([locality for locality, _ in groups], ranked, localities) if localities.zones else ranked
+
+
+def rank(labels: Mapping[str, str], locality: str, wanted: Sequence[tuple[str, str]]) -> int:
+    """0 for who bears all of `wanted`; the sooner one is missing, the higher (Istio: applyFailoverPriorityPerLocality)."""
+    for n, (key, value) in enumerate(wanted):
+        place = labelled(key, locality)
+        if (labels.get(key, "") if place is None else place) != value:
+            return len(wanted) - n
+    return 0
+
+
+def labelled(key: str, locality: str) -> str | None:
+    """What the label `key` says of a place; None for a label that is not of places."""
+    return _parts(locality)[_KEYS.index(key)] if key in _KEYS else None
 
 
 def matches(pattern: str, locality: str) -> bool:
@@ -31,11 +54,50 @@ def distance(client: str, locality: str, fallback: str = "") -> int:
     return 0 if here[2] == there[2] else 1
 
 
-def _ranked(groups: Sequence[tuple[str, Json]], localities: Localities) -> list[Json]:
-    distances = [distance(localities.client, locality, localities.fallback) for locality, _ in groups]
+def _ranked(groups: Sequence[tuple[str, Json]], localities: Localities, ranks: Sequence[int]) -> list[Json]:
+    order = [rank * _FARTHEST + _distance(locality, localities) for rank, (locality, _) in zip(ranks, groups, strict=True)]
     # Envoy wants priorities without a gap.
-    ranks = {found: rank for rank, found in enumerate(sorted(set(distances)))}
-    return [{**group, "priority": ranks[found]} for found, (_, group) in zip(distances, groups, strict=True)]
+    priorities = {found: priority for priority, found in enumerate(sorted(set(order)))}
+    return [{**group, "priority": priorities[found]} for found, (_, group) in zip(order, groups, strict=True)]
+
+
+def _distance(locality: str, localities: Localities) -> int:
+    if not localities.near_first:
+        return 0
+    far = distance(localities.client, locality, localities.fallback)
+    return 0 if localities.zones and far < 3 else far  # zones share a region
+
+
+def _zoned(places: Sequence[str], groups: Sequence[Json], localities: Localities) -> list[Json]:
+    """
+    The first tier's weights, by zone (Envoy: ZoneAwareLoadBalancerBase): the client's zone gets what it can take of what comes from it;
+    the rest goes where there is more than comes from there.
+    """
+    zones, here = localities.zones, _zone(localities.client)
+    first = [n for n, group in enumerate(groups) if group["priority"] == 0]
+    size: Counter[str] = Counter()
+    for n in first:
+        size[_zone(places[n])] += len(groups[n]["lb_endpoints"])
+    region = sum(count for zone, count in size.items() if zone.partition("/")[0] == here.partition("/")[0])
+    peers = Counter(map(_zone, zones.peers)) if zones else Counter()
+    if zones is None or region < zones.min_size or not size[here] or not peers[here]:
+        return list(groups)
+    capacity = {zone: count / size.total() for zone, count in size.items()}
+    demand = {zone: peers[zone] / peers.total() for zone in size}
+    kept = min(1.0, capacity[here] / demand[here])
+    spare = {zone: max(0.0, capacity[zone] - demand[zone]) for zone in size if zone != here}
+    shares = {zone: (1 - kept) * left / sum(spare.values()) for zone, left in spare.items() if left} | {here: kept}
+    weighed = list(groups)
+    for n in first:
+        zone = _zone(places[n])
+        part = len(groups[n]["lb_endpoints"]) / size[zone]
+        # Weight 0 would be no weight: a zone that nobody needs now gets one request in some thousands.
+        weighed[n] = {**groups[n], "load_balancing_weight": max(1, round(10_000 * shares.get(zone, 0.0) * part))}
+    return weighed
+
+
+def _zone(locality: str) -> str:
+    return "/".join(_parts(locality)[:2])
 
 
 def _shared(groups: Sequence[tuple[str, Json]], localities: Localities) -> list[Json]:

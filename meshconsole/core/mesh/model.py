@@ -187,3 +187,9 @@ class MeshConfig:
     authorizers: tuple[Authorizer, ...] = ()
     tracing_sampling: float = 0.0
     """Percent."""
+    locality_lb: str | None = None
+    """localityLbSetting, as JSON: for hosts whose DestinationRule says none."""
+    service_export: tuple[str, ...] = ("*",)
+    virtual_service_export: tuple[str, ...] = ("*",)
+    destination_rule_export: tuple[str, ...] = ("*",)
+    """exportTo of those that say none."""

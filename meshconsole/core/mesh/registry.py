@@ -130,7 +130,7 @@ class Registry:
             for service in outside.selecting.get(each.namespace, ()):
                 if selects(service.selector or {}, each.labels):
                     revised.setdefault(service.host, _mesh_name(service.host, mesh, serving))
-        return self._revised(revised, workloads, serving, outside, dirty)
+        return self._revised(revised, workloads, serving, outside, dirty, mesh)
 
     def _revised(
         self,
@@ -139,6 +139,7 @@ class Registry:
         serving: dict[tuple[str, str], tuple[Workload, ...]],
         outside: Outside,
         dirty: set[tuple[Hashable, ...]],
+        mesh: MeshConfig,
     ) -> tuple["Registry", bool]:
         by_host, names, addressed = dict(self.by_host), self.by_name, self._addressed
         renamed: dict[str, list[str]] = {}
@@ -146,7 +147,7 @@ class Registry:
         exact = True
         for host, (namespace, name) in revised.items():
             members = serving.get((namespace, name), ())
-            own = (derive(host, name, namespace, members),) if members else ()
+            own = (derive(host, name, namespace, members, export_to=mesh.service_export),) if members else ()
             declared = [_filled(service, workloads, outside) for service in outside.by_host.get(host, ())]
             now, before = merge((*own, *declared)), by_host.get(host, ())
             if now == before:

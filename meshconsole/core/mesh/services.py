@@ -25,7 +25,9 @@ def declared_protocol(name: str, number: int = 0) -> Protocol:
     return Protocol.TCP if found is Protocol.UNKNOWN and number in _TCP_PORTS else found
 
 
-def derive(host: str, name: str, namespace: str, workloads: Iterable[Workload], mesh_ready: bool = True) -> Service:
+def derive(
+    host: str, name: str, namespace: str, workloads: Iterable[Workload], mesh_ready: bool = True, export_to: tuple[str, ...] = ("*",)
+) -> Service:
     """One service from the workloads that say they serve it; each is an endpoint at its own ports."""
     ordered = sorted(workloads, key=lambda w: (w.created, w.id))
     ports: dict[int, Port] = {}
@@ -39,6 +41,7 @@ def derive(host: str, name: str, namespace: str, workloads: Iterable[Workload], 
         name=name,
         ports=tuple(ports[number] for number in sorted(ports)),
         endpoints=tuple(endpoint(w, mtls=mesh_ready) for w in sorted(ordered, key=lambda w: w.id)),
+        export_to=export_to,
         created=ordered[0].created if ordered else "",
     )
 

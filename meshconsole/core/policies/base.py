@@ -40,8 +40,15 @@ class View(Protocol):
         answer the same."""
 
     @property
+    def gateway(self) -> bool:
+        """Is the client a gateway proxy?"""
+
+    @property
     def locality(self) -> str:
         """Where the client is: `region/zone/sub-zone`; '' where nobody said."""
+
+    def peers(self) -> Sequence[str]:
+        """The places of the healthy instances of the client's own service, its own among them; () where it serves none."""
 
     def service(self, host: str, namespace: str) -> Service | None:
         """The service that `host`, as written in a rule of `namespace`, names for this unit's client; None if there is none visible.
@@ -107,6 +114,11 @@ class Policy(Resource):
         given only policies that concern the draft's host (a wildcard concerns every host that it matches), so that 1,000 hosts with
         1,000 policies do not look at one another, and a change touches the hosts that it concerns."""
         return None
+
+    @classmethod
+    def exported_by_default(cls, mesh: MeshConfig) -> tuple[str, ...]:
+        """The namespaces that see it where its own `exportTo` says nothing."""
+        return ("*",)
 
     def workload_labels(self) -> Mapping[str, str]:
         """The labels that a workload must bear for this policy to hold there (`spec.selector.matchLabels`); {} any. An index, as `concerns`:

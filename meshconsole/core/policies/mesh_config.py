@@ -6,11 +6,15 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
 from meshconsole.core.mesh import model
+from meshconsole.core.resources import locality
 from meshconsole.core.resources.common import Boolean, PositiveDuration, Whole, proto_duration
 from meshconsole.core.resources.envelope import Model
+from meshconsole.core.resources.locality import LocalityLbSetting
 from meshconsole.core.resources.messages import Message
+from meshconsole.core.resources.names import export_faults
 
 from .base import Policy
 
@@ -90,6 +94,14 @@ class MeshConfigSpec(Model):
     """Other names of the trust domain: a principal of one is, in AuthorizationPolicies, a principal of all."""
     outbound_traffic_policy: OutboundTrafficPolicy | None = None
     """For sidecars that no Sidecar says otherwise. Default: the console's setting OUTBOUND_TRAFFIC_POLICY."""
+    locality_lb_setting: LocalityLbSetting | None = None
+    """For hosts whose DestinationRule says none: shares by place, or who takes over where instances are ejected."""
+    default_service_export_to: list[str] = Field(default_factory=list)
+    """Namespaces that see services (of workloads and ServiceEntries) that say no exportTo. Default: `*`, all."""
+    default_virtual_service_export_to: list[str] = Field(default_factory=list)
+    """The same for VirtualServices."""
+    default_destination_rule_export_to: list[str] = Field(default_factory=list)
+    """The same for DestinationRules."""
     enable_auto_mtls: Boolean = True
     """Mutual TLS between proxies of the mesh where nothing says otherwise. Default: true."""
 
@@ -105,6 +117,13 @@ class MeshConfig(Policy):
     def check(self) -> Iterator[Message]:
         if self.metadata.name != NAME:
             yield self.error("metadata.name", f"there is one MeshConfig: {NAME}, in the root namespace")
+        for name in _EXPORTS:
+            outside = to_camel(name)
+            for path, text in export_faults(getattr(self.spec, name), self.metadata.namespace, nobody=name == _EXPORTS[0]):
+                yield self.error(path.replace("exportTo", outside), text)
+        if self.spec.locality_lb_setting:
+            faults = locality.faults(self.spec.locality_lb_setting, "spec.localityLbSetting")
+            yield from (self.error(path, text) for path, text in faults)
         names: set[str] = set()
         for i, provider in enumerate(self.spec.extension_providers):
             path = f"spec.extensionProviders[{i}]"
@@ -126,8 +145,19 @@ class MeshConfig(Policy):
             allow_any=allow_any,
             auto_mtls=spec.enable_auto_mtls,
             trust_domain_aliases=tuple(dict.fromkeys((*mesh.trust_domain_aliases, *spec.trust_domain_aliases))),
+            locality_lb=_json(spec.locality_lb_setting) if spec.locality_lb_setting else mesh.locality_lb,
+            service_export=tuple(spec.default_service_export_to) or mesh.service_export,
+            virtual_service_export=tuple(spec.default_virtual_service_export_to) or mesh.virtual_service_export,
+            destination_rule_export=tuple(spec.default_destination_rule_export_to) or mesh.destination_rule_export,
             authorizers=tuple(map(_authorizer, spec.extension_providers)),
         )
+
+
+_EXPORTS = ("default_service_export_to", "default_virtual_service_export_to", "default_destination_rule_export_to")
+
+
+def _json(setting: LocalityLbSetting) -> str:
+    return setting.model_dump_json(by_alias=True, exclude_unset=True)
 
 
 def _problems(each: ExtAuthzGrpc) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Secret: the certificates and keys that Gateways name by `credentialName`. Kubernetes' `v1 Secret`, so that `kubectl create secret tls` works."""
+"""Secret: the certificates and keys that Gateways and DestinationRules name by `credentialName`. Kubernetes' `v1 Secret`, so that `kubectl create secret tls` works."""
 
 import base64
 import binascii
@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from pydantic import Field, model_validator
 
-from meshconsole.core.envoy.draft import CREDENTIAL, Draft, GatewayDraft, Json
-from meshconsole.core.mesh.model import Workload
+from meshconsole.core.envoy.draft import CREDENTIAL, ClusterDraft, Draft, GatewayDraft, Json
 from meshconsole.core.resources.messages import Message
 
 from .base import Phase, Policy, View
@@ -111,12 +110,12 @@ class Secret(Policy):
 
     @classmethod
     def apply(cls, policies: Iterable[Self], draft: Draft, view: View) -> None:
-        """Gives each credential that a server of this gateway names. They are of the gateway proxy's own namespace, as in Istio."""
-        if not isinstance(draft, GatewayDraft):
+        """Gives each credential that a server of this gateway, or a cluster's DestinationRule, names. They are of the gateway proxy's own namespace, as in Istio."""
+        if not isinstance(draft, GatewayDraft | ClusterDraft):
             return
-        assert isinstance(draft.workload, Workload)
-        own = {policy.metadata.name: policy for policy in policies if policy.metadata.namespace == draft.workload.namespace}
-        for wanted in sorted({name for server in draft.servers for name in server.credentials}):
+        own = {policy.metadata.name: policy for policy in policies if policy.metadata.namespace == view.namespace}
+        named = draft.credentials if isinstance(draft, ClusterDraft) else {name for server in draft.servers for name in server.credentials}
+        for wanted in sorted(named):
             if (found := _secret(wanted, own)) is not None:
                 secret, body = found
                 draft.credentials[wanted] = {"name": wanted, **body}

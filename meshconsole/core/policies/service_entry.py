@@ -95,7 +95,7 @@ class ServiceEntry(Policy):
                 endpoints=endpoints,
                 resolution=Resolution(spec.resolution.value),
                 location=spec.location,
-                export_to=tuple(spec.export_to) or ("*",),
+                export_to=tuple(spec.export_to) or mesh.service_export,
                 addresses=tuple(spec.addresses),
                 subject_alt_names=tuple(spec.subject_alt_names),
                 created=self.metadata.creation_timestamp or "",

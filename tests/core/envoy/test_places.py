@@ -2,8 +2,8 @@
 
 import pytest
 
-from meshconsole.core.envoy.draft import Localities
-from meshconsole.core.envoy.places import distance, matches, spread
+from meshconsole.core.envoy.draft import Localities, Zones
+from meshconsole.core.envoy.places import distance, matches, rank, spread
 
 
 def group(weight: int) -> dict:
@@ -51,3 +51,45 @@ def test_a_share_is_divided_by_weight_and_the_unnamed_get_nothing():
 
 def test_a_share_of_a_place_without_endpoints_is_nobodys():
     assert spread([("a", group(1))], Localities("a", (("b", 50), ("a", 50)))) == [{"load_balancing_weight": 50}]
+
+
+@pytest.mark.parametrize(
+    ("labels", "locality", "expected"),
+    [({"tier": "gold"}, "west/a", 0), ({}, "west/a", 1), ({"tier": "gold"}, "east/a", 2), ({}, "", 2)],
+)
+def test_an_instance_ranks_by_how_many_of_the_first_labels_it_bears(labels: dict, locality: str, expected: int):
+    assert rank(labels, locality, (("topology.kubernetes.io/region", "west"), ("tier", "gold"))) == expected
+
+
+def test_a_label_that_neither_side_has_is_shared():
+    assert rank({}, "", (("tier", ""),)) == 0
+
+
+def zone(place: str, size: int) -> tuple[str, dict]:
+    return place, {"lb_endpoints": [{}] * size, "load_balancing_weight": size}
+
+
+def weights(instances: dict[str, int], callers: dict[str, int], min_size: int = 6) -> dict[str, int]:
+    groups = [zone(place, size) for place, size in instances.items()]
+    peers = tuple(place for place, count in callers.items() for _ in range(count))
+    made = spread(groups, Localities("west/a/1", zones=Zones(min_size, peers)))
+    return {place: group["load_balancing_weight"] for place, group in zip(instances, made, strict=True)}
+
+
+def test_a_zone_that_can_take_all_of_its_callers_keeps_them():
+    assert weights({"west/a": 3, "west/b": 3}, {"west/a": 1, "west/b": 1}) == {"west/a": 10000, "west/b": 1}
+
+
+def test_what_a_zone_cannot_take_goes_where_there_is_more_than_is_asked_for():
+    # Half of the callers, a quarter of the instances: half of the requests stay.
+    assert weights({"west/a": 2, "west/b": 2, "west/c": 4}, {"west/a": 2, "west/b": 1, "west/c": 1}) == {
+        "west/a": 5000,
+        "west/b": 1,
+        "west/c": 5000,
+    }
+
+
+def test_zones_make_no_difference_with_few_instances_or_without_one_at_home():
+    assert weights({"west/a": 3, "west/b": 2}, {"west/a": 1, "west/b": 1}) == {"west/a": 3, "west/b": 2}
+    assert weights({"west/b": 6}, {"west/a": 1, "west/b": 1}) == {"west/b": 6}
+    assert weights({"west/a": 3, "west/b": 3}, {}) == {"west/a": 3, "west/b": 3}

@@ -11,7 +11,7 @@ from meshconsole.core.resources.catalogue import DEPRECATED
 from meshconsole.core.resources.messages import Message
 
 from ..base import Phase, Policy, View
-from . import checks
+from . import checks, locality
 from .clusters import write
 from .levels import effective
 from .schema import DestinationRuleSpec
@@ -34,6 +34,10 @@ class DestinationRule(Policy):
 
     def concerns(self, mesh: MeshConfig) -> tuple[str, ...]:
         return (hosts.fqdn(self.spec.host, self.metadata.namespace, mesh.domain),)
+
+    @classmethod
+    def exported_by_default(cls, mesh: MeshConfig) -> tuple[str, ...]:
+        return mesh.destination_rule_export
 
     @property
     def selector(self) -> dict[str, str]:
@@ -62,8 +66,9 @@ class DestinationRule(Policy):
         if top and not (named and named[0][0] is top):
             draft.origins.append(top.origin())
         policy = effective(above, own, draft.port.number)
-        # Where the client is, is asked only where it can matter: what is compiled is shared by clients that answer the same.
-        write(policy, draft, view.locality if policy.load_balancer or policy.outlier_detection else "")
+        # Istio: a gateway fetches credentials; a sidecar only where a rule selects it, or a Secret would be read by a whole namespace.
+        write(policy, draft, credentials=view.gateway or bool(chosen and chosen[0].selector))
+        locality.write(policy, draft, view)
 
 
 def _chosen(policies: Sequence[DestinationRule], service: Service, view: View) -> list[DestinationRule]:
@@ -75,7 +80,7 @@ def _chosen(policies: Sequence[DestinationRule], service: Service, view: View) -
     own = [p for p in policies if p.metadata.namespace == view.namespace and selects(p.selector, view.labels)]
     if view.namespace == root:
         # What the root says to everybody comes last, for its own clients too.
-        own = [p for p in own if set(p.spec.export_to) & {".", root}]
+        own = [p for p in own if set(p.spec.export_to or view.mesh.destination_rule_export) & {".", root}]
     elsewhere = [p for p in policies if not p.selector]
     for candidates in (own, *([p for p in elsewhere if p.metadata.namespace == n] for n in dict.fromkeys((service.namespace, root)))):
         if candidates:

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from meshconsole.core.resources import locality
 from meshconsole.core.resources.common import seconds
 from meshconsole.core.resources.envelope import Model
-from meshconsole.core.resources.names import export_faults, host_fault, label_faults
+from meshconsole.core.resources.locality import LocalityLbSetting, ZoneAwareLbSetting
+from meshconsole.core.resources.names import export_faults, host_fault, label_faults, name_fault
 
 from .schema import (
     ClientTls,
@@ -13,7 +15,6 @@ from .schema import (
     ConsistentHash,
     DestinationRuleSpec,
     LoadBalancer,
-    LocalityLbSetting,
     OutlierDetection,
     PortPolicy,
     Simple,
@@ -25,7 +26,6 @@ Fault = tuple[str, str]
 """(path, what was wrong and what would be right)"""
 
 _SUBSET = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_PLACE = re.compile(r"(\*|[^/*\s]+)(/(\*|[^/*\s]+)){0,2}")
 _HEADER = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 MAX_KEEPALIVE, MAX_PROBES = 32767, 127
 MAX_SNI = 255
@@ -71,11 +71,22 @@ def warnings(spec: DestinationRuleSpec) -> Iterator[Fault]:
     for path, policy in _policies(spec):
         if policy.load_balancer and policy.load_balancer.simple is Simple.PASSTHROUGH:
             yield f"{path}.loadBalancer.simple", "PASSTHROUGH resolves the host by DNS: a request to a proxy names no address to pass on to"
-        setting = policy.load_balancer.locality_lb_setting if policy.load_balancer else None
-        if setting and setting.failover and not policy.outlier_detection:
-            yield f"{path}.loadBalancer.localityLbSetting.failover", "has no effect without outlierDetection"
+        for name, setting in _settings(policy):
+            for field, written in (("failover", setting.failover), ("failoverPriority", setting.failover_priority)):
+                if written and not policy.outlier_detection:
+                    yield f"{path}.loadBalancer.{name}.{field}", "has no effect without outlierDetection"
+        if policy.tls and policy.tls.credential_name and not spec.workload_selector:
+            yield f"{path}.tls.credentialName", "acts at gateways; a sidecar reads a Secret only from a rule with a workloadSelector"
         if policy.tls and policy.tls.mode is TlsMode.SIMPLE and policy.tls.client_certificate:
             yield f"{path}.tls.clientCertificate", "has no effect with mode SIMPLE; for a client certificate use MUTUAL"
+
+
+def _settings(policy: TrafficPolicy | PortPolicy) -> Iterator[tuple[str, LocalityLbSetting | ZoneAwareLbSetting]]:
+    balancer = policy.load_balancer
+    if balancer and balancer.locality_lb_setting:
+        yield "localityLbSetting", balancer.locality_lb_setting
+    if balancer and balancer.zone_aware_lb_setting:
+        yield "zoneAwareLbSetting", balancer.zone_aware_lb_setting
 
 
 def deprecations(spec: DestinationRuleSpec) -> Iterator[Fault]:
@@ -133,33 +144,17 @@ def _balancer(given: LoadBalancer, path: str) -> Iterator[Fault]:
     if given.simple and given.consistent_hash:
         yield path, "simple and consistentHash exclude one another; keep one"
     if given.locality_lb_setting:
-        yield from _locality(given.locality_lb_setting, f"{path}.localityLbSetting")
+        yield from locality.faults(given.locality_lb_setting, f"{path}.localityLbSetting")
+    if given.zone_aware_lb_setting:
+        yield from locality.zone_faults(given.zone_aware_lb_setting, f"{path}.zoneAwareLbSetting")
+        if given.locality_lb_setting:
+            yield f"{path}.zoneAwareLbSetting", "localityLbSetting and zoneAwareLbSetting exclude one another; keep one"
     if given.consistent_hash:
         yield from _hash(given.consistent_hash, f"{path}.consistentHash")
     if given.warmup and given.warmup_duration_secs:
         yield f"{path}.warmupDurationSecs", "warmup and warmupDurationSecs exclude one another; keep warmup"
     if (given.warmup or given.warmup_duration_secs) and (given.consistent_hash or given.simple is Simple.RANDOM):
         yield f"{path}.{'warmup' if given.warmup else 'warmupDurationSecs'}", "acts only with ROUND_ROBIN and LEAST_REQUEST"
-
-
-def _locality(given: LocalityLbSetting, path: str) -> Iterator[Fault]:
-    if given.distribute and given.failover:
-        yield path, "distribute and failover exclude one another; keep one"
-    for n, rule in enumerate(given.distribute):
-        where = f"{path}.distribute[{n}]"
-        for name, place in (("from", rule.from_), *(("to", place) for place in rule.to)):
-            if not _PLACE.fullmatch(place):
-                yield f"{where}.{name}", f"{place!r} is no place; write region, region/zone or region/zone/sub-zone"
-        if sum(rule.to.values()) != 100:
-            yield f"{where}.to", f"the shares add up to {sum(rule.to.values())}, not to 100"
-        if rule.from_ in [each.from_ for each in given.distribute[:n]]:
-            yield f"{where}.from", f"{rule.from_!r} stands twice; keep one"
-    for n, each in enumerate(given.failover):
-        for name, region in (("from", each.from_), ("to", each.to)):
-            if not region or "/" in region or "*" in region:
-                yield f"{path}.failover[{n}].{name}", f"{region!r} must be a region"
-        if each.from_ == each.to:
-            yield f"{path}.failover[{n}].to", "a region cannot take over from itself"
 
 
 def _hash(given: ConsistentHash, path: str) -> Iterator[Fault]:
@@ -203,7 +198,9 @@ def _outliers(given: OutlierDetection, path: str) -> Iterator[Fault]:
 
 def _tls(given: ClientTls, path: str) -> Iterator[Fault]:
     files = [name for name in ("clientCertificate", "privateKey", "caCertificates", "caCrl") if getattr(given, _FILES[name])]
-    if given.mode is TlsMode.MUTUAL:
+    if given.credential_name:
+        yield from _credential(given, files, path)
+    elif given.mode is TlsMode.MUTUAL:
         for name in ("clientCertificate", "privateKey"):
             if name not in files:
                 yield f"{path}.{name}", "is required for mode MUTUAL"
@@ -219,6 +216,15 @@ def _tls(given: ClientTls, path: str) -> Iterator[Fault]:
     for n, name in enumerate(given.subject_alt_names):
         if not name:
             yield f"{path}.subjectAltNames[{n}]", "must not be empty"
+
+
+def _credential(given: ClientTls, files: list[str], path: str) -> Iterator[Fault]:
+    if fault := name_fault(given.credential_name):
+        yield f"{path}.credentialName", f"{given.credential_name!r}: {fault}"
+    if given.mode is TlsMode.ISTIO_MUTUAL:
+        yield f"{path}.credentialName", "mode ISTIO_MUTUAL uses the mesh's own certificates; remove it, or use MUTUAL"
+    elif files:
+        yield f"{path}.{files[0]}", "cannot specify files where credentialName is set: it brings them"
 
 
 _FILES = {"clientCertificate": "client_certificate", "privateKey": "private_key", "caCertificates": "ca_certificates", "caCrl": "ca_crl"}

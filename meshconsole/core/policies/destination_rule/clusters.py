@@ -4,28 +4,28 @@ What a traffic policy means to an Envoy cluster (Istio: pilot/pkg/networking/cor
 The counterpart is schema.py; balancing.py and tls.py write their parts.
 """
 
+from collections.abc import Sequence
+
 from meshconsole.core.envoy.draft import ClusterDraft, Json
 from meshconsole.core.mesh.model import Port
 from meshconsole.core.resources.common import proto_duration, seconds
 
-from . import balancing, locality, tls
+from . import balancing, tls
 from .schema import H2Upgrade, HttpPool, OutlierDetection, RetryBudget, TcpKeepalive, TcpPool, TrafficPolicy
 
 
-def write(policy: TrafficPolicy, draft: ClusterDraft, client: str = "") -> None:
-    """`client`: the client's locality."""
+def write(policy: TrafficPolicy, draft: ClusterDraft, *, credentials: bool = False) -> None:
+    """`credentials`: may the client have the Secret that `tls.credentialName` names?"""
     if policy.load_balancer:
         balancing.write(policy.load_balancer, draft)
     if policy.connection_pool:
         _connections(policy.connection_pool.tcp or TcpPool(), policy.connection_pool.http or HttpPool(), draft)
     if policy.outlier_detection:
         _outliers(policy.outlier_detection, draft)
-    if policy.load_balancer or policy.outlier_detection:
-        locality.write(policy.load_balancer.locality_lb_setting if policy.load_balancer else None, draft, client)
     if policy.retry_budget:
         _budget(policy.retry_budget, draft)
     if policy.tls:
-        tls.write(policy.tls, draft)
+        tls.write(policy.tls, draft, credentials=credentials)
     if policy.proxy_protocol:
         draft.proxy_protocol = policy.proxy_protocol.version.value
 
@@ -102,9 +102,18 @@ def _outliers(said: OutlierDetection, draft: ClusterDraft) -> None:
         if said.consecutive_local_origin_failures:
             made["consecutive_local_origin_failure"] = said.consecutive_local_origin_failures
             made["enforcing_consecutive_local_origin_failure"] = 100
+    if said.outlier_detection_http_error_codes:
+        draft.http_options["outlier_detection"] = {"error_matcher": _errors(said.outlier_detection_http_error_codes)}
     draft.body["outlier_detection"] = made
     balancing_options = draft.body.get("common_lb_config", {})
     draft.body["common_lb_config"] = {**balancing_options, "healthy_panic_threshold": {"value": said.min_health_percent}}
+
+
+def _errors(codes: Sequence[int]) -> Json:
+    """What Envoy counts as an error instead of any 5xx."""
+    named = [str(code) for code in sorted(set(codes))]
+    status: Json = {"exact": named[0]} if len(named) == 1 else {"safe_regex": {"regex": "|".join(named)}}
+    return {"http_response_headers_match": {"headers": [{"name": ":status", "string_match": status}]}}
 
 
 def _budget(said: RetryBudget, draft: ClusterDraft) -> None:

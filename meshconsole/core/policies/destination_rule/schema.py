@@ -16,9 +16,11 @@ from meshconsole.core.resources.common import (
     WorkloadSelector,
 )
 from meshconsole.core.resources.envelope import Model
+from meshconsole.core.resources.locality import LocalityLbSetting, ZoneAwareLbSetting
 
 Percentage = Annotated[Number, Field(ge=0, le=100)]
 WholePercentage = Annotated[int, Field(strict=True, ge=0, le=100)]
+ErrorCode = Annotated[int, Field(strict=True, ge=100, le=599)]
 RingSize = Annotated[int, Field(strict=True, ge=0, le=8388608)]
 
 
@@ -89,36 +91,7 @@ class Warmup(Model):
     """1 (default): linear; more: faster at first."""
 
 
-class Distribute(Model):
-    from_: Annotated[str, Field(alias="from")]
-    """Clients of this place: `region`, `region/zone`, `region/zone/sub-zone`; `*` for any part."""
-    to: dict[str, Annotated[int, Field(strict=True, ge=1, le=100)]]
-    """Place -> share of their requests, in percent; 100 together. Places that are not named get none."""
-
-
-class Failover(Model):
-    from_: Annotated[str, Field(alias="from")]
-    """A region."""
-    to: str
-    """The region that takes over when that one is down, before all others."""
-
-
-class LocalityLbSetting(Model):
-    unsupported: ClassVar[dict[str, str]] = {"failoverPriority": "places are ranked by region, zone and sub-zone"}
-
-    distribute: list[Distribute] = Field(default_factory=list)
-    """Shares by place; the first that holds for the client. Excludes failover."""
-    failover: list[Failover] = Field(default_factory=list)
-    """Which region takes over from which. Needs outlierDetection, else nothing happens."""
-    enabled: Boolean | None = None
-    """`false`: instances are chosen wherever they are. Default: true."""
-
-
 class LoadBalancer(Model):
-    unsupported: ClassVar[dict[str, str]] = {
-        "zoneAwareLbSetting": "use localityLbSetting",
-    }
-
     simple: Simple | None = None
     """`LEAST_REQUEST` (default), `ROUND_ROBIN`, `RANDOM`. `PASSTHROUGH`: forward to where the caller was going; its request says a name
     and no address, so the name is resolved by DNS."""
@@ -130,7 +103,10 @@ class LoadBalancer(Model):
     """For new instances. Default: their full share at once."""
     locality_lb_setting: LocalityLbSetting | None = None
     """Where requests go, by place. Default: with outlierDetection the nearest instances first (sub-zone, zone, region, elsewhere); else,
-    and for clients of which nobody said where they are, wherever."""
+    and for clients of which nobody said where they are, wherever. What the MeshConfig says holds where this is left out."""
+    zone_aware_lb_setting: ZoneAwareLbSetting | None = None
+    """Keep requests in the client's zone as far as instances there can take them. The console computes the zones' shares from the instances
+    of both sides. Excludes localityLbSetting."""
 
 
 class TcpKeepalive(Model):
@@ -199,8 +175,6 @@ class ConnectionPool(Model):
 class OutlierDetection(Model):
     """Instances that fail are taken out for a while."""
 
-    unsupported: ClassVar[dict[str, str]] = {"outlierDetectionHttpErrorCodes": "5xx and gateway errors count"}
-
     consecutive_errors: Count = 0
     """Deprecated; use consecutiveGatewayErrors, which it means, or consecutive5xxErrors."""
     split_external_local_origin_errors: Boolean = False
@@ -220,6 +194,9 @@ class OutlierDetection(Model):
     min_health_percent: WholePercentage = 0
     """Below this part of healthy instances all are used again; default 0: never."""
 
+    outlier_detection_http_error_codes: list[ErrorCode] = Field(default_factory=list)
+    """The statuses that count as errors, 100 to 599; a 5xx that is not among them counts as success. Default: every 5xx."""
+
     @property
     def gateway_errors(self) -> int | None:
         return self.consecutive_errors or None if self.consecutive_gateway_errors is None else self.consecutive_gateway_errors
@@ -233,10 +210,6 @@ class TlsMode(StrEnum):
 
 
 class ClientTls(Model):
-    unsupported: ClassVar[dict[str, str]] = {
-        "credentialName": "use files on the proxy's host: clientCertificate, privateKey, caCertificates",
-    }
-
     mode: TlsMode = TlsMode.DISABLE
     """`DISABLE` (default): plaintext. `SIMPLE`: TLS. `MUTUAL`: TLS with a client certificate of yours. `ISTIO_MUTUAL`: the mesh's own
     certificates. Without any `tls`: automatic mTLS between workloads of the mesh."""
@@ -248,6 +221,9 @@ class ClientTls(Model):
     """A PEM file on the proxy's host. Without it a server's certificate is not verified (IST0128)."""
     ca_crl: str = ""
     """A PEM file on the proxy's host: certificates that were revoked."""
+    credential_name: str = ""
+    """Instead of files: the Secret, in the proxy's namespace, that holds the certificate and key (MUTUAL) and the CA certificates (`ca.crt`, or
+    in a Secret `<name>-cacert`). Gateways read it; a sidecar only from a rule with a workloadSelector."""
     subject_alt_names: list[str] = Field(default_factory=list)
     """Names of which the server must prove one. Default: the ServiceEntry's, else the name that was called."""
     sni: str = ""

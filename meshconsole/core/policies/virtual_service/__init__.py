@@ -39,6 +39,10 @@ class VirtualService(Policy):
         names = [hosts.fqdn(host, self.metadata.namespace, mesh.domain) for host in self.spec.hosts]
         return tuple(dict.fromkeys(names))
 
+    @classmethod
+    def exported_by_default(cls, mesh: MeshConfig) -> tuple[str, ...]:
+        return mesh.virtual_service_export
+
     @property
     def gateways(self) -> tuple[str, ...]:
         """`<namespace>/<name>` of each gateway that it is bound to, and `mesh`."""

@@ -39,8 +39,14 @@ def resolved(root: "VirtualService", place: Place) -> Iterator[Rule]:
 def _delegate(root: "VirtualService", name: str, namespace: str, place: Place) -> "VirtualService | None":
     for policy in place.view.policies(type(root), namespace):
         if policy.metadata.name == name and not policy.spec.hosts:
-            return policy if visible(policy.spec.export_to, namespace, root.metadata.namespace) else None  # type: ignore[return-value]
+            assert isinstance(policy, type(root))
+            return policy if _seen(policy, root, place) else None
     return None
+
+
+def _seen(policy: "VirtualService", root: "VirtualService", place: Place) -> bool:
+    default = policy.exported_by_default(place.view.mesh)
+    return visible(policy.spec.export_to, policy.metadata.namespace, root.metadata.namespace, default=default)
 
 
 def merge(root: HttpRoute, own: HttpRoute) -> HttpRoute | None:
