@@ -38,6 +38,8 @@ urlpatterns = [
     path("api/v1/services", mesh.Services.as_view()),
     path("api/v1/workloads", mesh.Workloads.as_view()),
     path("api/v1/topology", mesh.Topology.as_view()),
+    path("api/v1/topology/comparison", mesh.Comparison.as_view()),
+    path("api/v1/topology/strip", mesh.Strip.as_view()),
     path("api/v1/metrics", mesh.Metrics.as_view()),
     path("api/v1/traces", traces.Traces.as_view()),
     path("api/v1/traces/<str:id>", traces.Trace.as_view()),

@@ -75,10 +75,16 @@ def topology(
     namespace: Annotated[str, typer.Option("-n", "--namespace", help="Only this namespace.")] = "",
     window: Annotated[str, typer.Option("--window", help="60s, 5m, 1h, 7d")] = "60s",
     kind: Annotated[str, typer.Option("--kind", help="workload, versionedApp, app or service")] = "workload",
+    at: Annotated[str, typer.Option("--at", help="A moment of the past: 2026-01-31T22:00:00Z.")] = "",
+    since: Annotated[str, typer.Option("--since", help="Only what changed since so long before: 1h, 24h, 7d.")] = "",
     output: Output = Format.TABLE,
 ) -> None:
     """Who calls whom: how often, how fast, how well."""
-    graph = Connection(context.obj).get("/api/v1/topology", window=window, kind=kind, namespace=namespace)
+    if since:
+        asked = {"window": window, "kind": kind, "namespace": namespace, "at": at, "ago": since}
+        _compared(Connection(context.obj).get("/api/v1/topology/comparison", **asked), since, output)
+        return
+    graph = Connection(context.obj).get("/api/v1/topology", window=window, kind=kind, namespace=namespace, at=at)
     if output != Format.TABLE:
         data(graph, output)
         return
@@ -91,3 +97,20 @@ def topology(
     ]  # fmt: skip
     columns = ["SOURCE", "TARGET", "PROTOCOL", "RATE", "ERRORS", "P50", "P95", "P99", "MTLS"]
     table(columns, rows, nothing=f"No traffic in the last {window}.")
+
+
+def _compared(found: dict[str, Any], since: str, output: Format) -> None:
+    if output != Format.TABLE:
+        data(found, output)
+        return
+
+    def moved(edge: dict[str, Any], name: str, form: str) -> str:
+        old, new = ((edge[side] or {}).get(name) for side in ("before", "now"))
+        return " → ".join("–" if v is None else format(v, form) for v in (old, new))
+
+    rows = [
+        [", ".join(e["what"]), e["source"].partition(":")[2], e["target"].partition(":")[2], e["protocol"], moved(e, "rate", ".3g"),
+         moved(e, "errorShare", ".1%"), moved(e, "p95", ".3g")]
+        for e in found["edges"]
+    ]  # fmt: skip
+    table(["WHAT", "SOURCE", "TARGET", "PROTOCOL", "RATE /S", "ERRORS", "P95 MS"], rows, nothing=f"No call changed since {since} before.")

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 
@@ -28,6 +28,7 @@ from telemetry import query
 
 from . import badges, health
 from .build import Badges, Known, Period, build
+from .compare import compare
 from .diff import diff
 from .graph import KINDS, Graph, GraphKind, Instance
 
@@ -99,6 +100,29 @@ def current_json(question: Question) -> bytes:
             entry.json = body
         return body
     return entry.json
+
+
+def compare_json(question: Question, ago: int) -> bytes:
+    """What changed since `ago` seconds before the question's moment; described in compare.py."""
+    end = question.at if question.at is not None else time.time() // 10 * 10
+    before = replace(question, at=float(end - ago))
+    now = answer(question) if connection.in_atomic_block else _shared(question)[1]
+    then = answer(before) if connection.in_atomic_block else _shared(before)[1]
+    return msgspec.json.encode(compare(then, now))
+
+
+def strip(namespaces: Collection[str] | None, start: float, end: float, points: int = 120) -> dict[str, object]:
+    """How busy and how broken the mesh was: {start, end, step, rate: [requests/s], errors: [share]}, for the time slider."""
+    width = max(10, round((end - start) / points / 10) * 10)
+    where = {} if namespaces is None else {"destination_workload_namespace": sorted(namespaces)}
+    drawn = {}
+    for metric in ("requests", "error_share"):
+        found = query.series(metric, start, end, width, (), where)
+        drawn[metric] = found[0].points if found else []
+    first = drawn["requests"][0][0] if drawn["requests"] else start
+    rate = [value or 0.0 for _, value in drawn["requests"]]
+    errors = [value or 0.0 for _, value in drawn["error_share"]] or [0.0] * len(rate)
+    return {"start": first, "end": end, "step": width, "rate": [round(v, 3) for v in rate], "errors": [round(v, 4) for v in errors]}
 
 
 def encode(graph: Graph) -> bytes:

@@ -45,6 +45,8 @@ TABLE = {
     ("GET", "/api/v1/services"): VIEWERS,
     ("GET", "/api/v1/workloads"): VIEWERS,
     ("GET", "/api/v1/topology"): VIEWERS,
+    ("GET", "/api/v1/topology/comparison"): VIEWERS,
+    ("GET", "/api/v1/topology/strip"): VIEWERS,
     ("GET", "/api/v1/metrics"): VIEWERS,
     ("GET", "/api/v1/traces"): VIEWERS,
     ("GET", "/api/v1/traces/0af7651916cd43dd8448eb211c80319c"): VIEWERS,

@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from django.http import HttpResponse
@@ -23,6 +24,8 @@ from ..view import View
 OBJECT = OpenApiTypes.OBJECT
 NAMESPACE = OpenApiParameter("namespace", str)
 WINDOW = OpenApiParameter("window", str, description="`60s`, `5m`, `1h`, `7d`; 60s by default.")
+KIND = OpenApiParameter("kind", str, enum=["workload", "versionedApp", "app", "service"])
+AT = OpenApiParameter("at", str, description="The end of the window, in the past: `2026-01-31T22:00:00Z`. Now by default.")
 TYPES = {"clusters": "cds", "endpoints": "eds", "listeners": "lds", "routes": "rds", "secrets": "sds"}
 _SPAN = re.compile(r"^(\d{1,9})(s|m|h|d)?$")
 
@@ -106,27 +109,76 @@ class Workloads(MeshView):
         return Response({"items": [{"id": w.id, **plain(w)} for w in self.seen(registry.workloads(), "Workload")]})
 
 
-class Topology(MeshView):
+class TopologyView(MeshView):
+    def moment(self) -> float | None:
+        """`at`, unix seconds; None: now."""
+        text = self.text("at", "")
+        if not text:
+            return None
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            raise ParseError(f"at: {text!r} is no time like 2026-01-31T22:00:00Z")
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+    def question(self) -> queries.Question:
+        namespaces = self.within("Topology")
+        try:
+            return queries.Question(
+                seconds(self.text("window", "60s")),
+                cast(GraphKind, self.text("kind", "versionedApp")),
+                None if namespaces is None else frozenset(namespaces),
+                self.moment(),
+            )
+        except ValueError as e:
+            raise ParseError(str(e))
+
+
+class Topology(TopologyView):
     needs = {"GET": ("get", "Topology")}
 
     @extend_schema(
         summary="Who calls whom",
         responses=OBJECT,
         tags=["mesh"],
-        parameters=[WINDOW, NAMESPACE, OpenApiParameter("kind", str, enum=["workload", "versionedApp", "app", "service"])],
+        parameters=[WINDOW, NAMESPACE, KIND, AT],
     )
     def get(self, request: Request) -> HttpResponse:
-        namespaces = self.within("Topology")
-        try:
-            question = queries.Question(
-                seconds(self.text("window", "60s")),
-                cast(GraphKind, self.text("kind", "versionedApp")),
-                None if namespaces is None else frozenset(namespaces),
-            )
-        except ValueError as e:
-            raise ParseError(str(e))
         # Bytes that are encoded once for all who ask: a large graph is megabytes.
-        return HttpResponse(queries.current_json(question), content_type="application/json")
+        return HttpResponse(queries.current_json(self.question()), content_type="application/json")
+
+
+class Comparison(TopologyView):
+    needs = {"GET": ("get", "Topology")}
+
+    @extend_schema(
+        summary="What is new, gone, slower or failing since some time ago",
+        responses=OBJECT,
+        tags=["mesh"],
+        parameters=[WINDOW, NAMESPACE, KIND, AT, OpenApiParameter("ago", str, description="`1h` by default: how long before `at`.")],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        ago = seconds(self.text("ago", "1h"))
+        if not 10 <= ago <= 90 * 86400:
+            raise ParseError("ago: 10s to 90d")
+        return HttpResponse(queries.compare_json(self.question(), ago), content_type="application/json")
+
+
+class Strip(TopologyView):
+    needs = {"GET": ("get", "Topology")}
+
+    @extend_schema(
+        summary="Requests per second and error share over a span, for finding the moment",
+        responses=OBJECT,
+        tags=["mesh"],
+        parameters=[NAMESPACE, OpenApiParameter("span", str, description="`1h` by default; up to 30d."), AT],
+    )
+    def get(self, request: Request) -> Response:
+        span = seconds(self.text("span", "1h"))
+        if not 60 <= span <= 30 * 86400:
+            raise ParseError("span: 1m to 30d")
+        end = self.moment() or time.time()
+        return Response(queries.strip(self.within("Topology"), end - span, end))
 
 
 class Metrics(MeshView):
