@@ -1,7 +1,7 @@
 """
 Bookinfo without its processes: its workloads through discovery's door, and what its Envoys would have counted through telemetry's.
 
-`python -m tests.browser.bookinfo [--errors] [--seconds 60]`, in the environment of a console.
+`python -m tests.browser.bookinfo [--errors] [--seconds 60] [--ago 0]`, in the environment of a console.
 """
 
 import argparse
@@ -104,8 +104,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--errors", action="store_true", help="a quarter of reviews-v3's calls to ratings fails")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--ago", type=int, default=0, help="the traffic ended so many seconds ago")
     asked = parser.parse_args()
     register()
-    now = time.time()
+    now = time.time() - asked.ago
     for ago in range(asked.seconds, 0, -10):
         count(now - ago, now - ago + 10, asked.errors)

@@ -116,7 +116,7 @@ export class Overlay {
     if (cy.zoom() < 0.25) return;
     cy.edges(":visible").forEach((edge) => {
       const data = model.edges.get(edge.id());
-      if (!data || !busy(data) || edge.hasClass("faded")) return;
+      if (!data || data.ghost || !busy(data) || edge.hasClass("faded")) return;
       const path = this.path(edge);
       if (!path || path.total < 8) return;
       // More dots for more requests, faster ones for faster answers.
@@ -182,19 +182,20 @@ export function paint(c, graph, pathOf, zoom) {
     const data = model.nodes.get(node.id());
     if (!data) return;
     const { x, y } = node.position();
-    c.globalAlpha = node.hasClass("faded") ? 0.3 : 1;
+    c.globalAlpha = node.hasClass("faded") ? 0.3 : data.ghost ? 0.45 : 1;
     if (zoom >= 0.3) c.drawImage(picture(data, theme, palette, fine), x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT);
     else far(c, data, palette, x, y, zoom);
   });
   c.globalAlpha = 1;
   if (zoom < 0.42) return;
-  const { label, locks } = options();
+  const { label, locks, compared } = options();
   cy.edges(":visible").forEach((edge) => {
     const data = model.edges.get(edge.id());
     if (!data || edge.hasClass("faded")) return;
-    const text = labelOf(data, label);
-    const kind = tone(data);
-    const lock = locks && data.mtlsShare !== null && busy(data) ? (data.mtlsShare >= 0.9999 ? "lock" : "lock-open") : "";
+    const text = compared?.label(data) ?? labelOf(data, label);
+    const kind = compared?.tone(data) ?? tone(data);
+    if (kind === "same") return;
+    const lock = locks && !compared?.on && data.mtlsShare !== null && busy(data) ? (data.mtlsShare >= 0.9999 ? "lock" : "lock-open") : "";
     const warn = kind === "bad" ? "octagon-alert" : kind === "warn" ? "triangle-alert" : "";
     if (!text && !lock && !warn) return;
     const path = pathOf(edge);

@@ -56,7 +56,7 @@ function bars(values, total, css) {
   return `<div class="code-bars">${values.map(([name, n, tone_, note]) => `<div><span class="num">${esc(name)}</span><svg viewBox="0 0 100 6" preserveAspectRatio="none" class="meter ${tone_}"><rect width="${(n / total) * 100}" height="6"/></svg><span class="num muted">${percent(n / total)}</span>${note ? `<span class="muted small wide">${esc(note)}</span>` : ""}</div>`).join("")}</div>`;
 }
 
-export function edge(e, model) {
+export function edge(e, model, compared = "") {
   const source = model.nodes.get(e.source);
   const target = model.nodes.get(e.target);
   const codes = Object.entries(e.codes).sort((a, b) => b[1] - a[1]);
@@ -68,6 +68,7 @@ export function edge(e, model) {
   const end = (n, id) => `<button class="link" type="button" data-select="${esc(id)}">${esc(n ? n.label : id)}</button>`;
   return `${head(`${e.protocol} edge`, `${source ? title(source) : ""} → ${target ? title(target) : ""}`, e.health.status)}${reasons(e.health)}
     <dl class="facts">${fact("From", end(source, e.source))}${fact("To", end(target, e.target))}${fact(e.protocol === "tcp" ? "Connections" : "Requests", `${rate(e.rate, e.protocol === "tcp")} <span class="muted">${e.requests.toLocaleString("en")} in all</span>`)}${e.protocol === "tcp" ? "" : fact("Errors", `<span class="${e.errorShare > 0 ? "bad" : ""}">${percent(e.errorShare)}</span>`)}${fact("Share", `${percent(e.share)} <span class="muted">of what the source sends</span>`)}${fact("Mutual TLS", lock)}${fact("Sent", bytes(e.requestBytes))}${fact("Received", bytes(e.responseBytes))}</dl>
+    ${compared}
     ${latency ? section("Latency", `<div class="code-bars">${latency}</div>`) : ""}
     ${codes.length ? section("Responses", bars(codes.map(([code, n]) => [code === "-" ? "none" : code, n, codeTone(code)]), total)) : ""}
     ${Object.keys(e.flags).length ? section("Why", bars(Object.entries(e.flags).sort((a, b) => b[1] - a[1]).map(([flag, n]) => [flag, n, "bad", flag.split(",").map((f) => FLAGS[f]).filter(Boolean).join(", ")]), total)) : ""}

@@ -65,6 +65,10 @@ export function styles(colors) {
     // Not by colour alone: long dashes are degraded, short ones failing.
     { selector: "edge.warn", style: { "line-style": "dashed", "line-dash-pattern": [12, 5] } },
     { selector: "edge.bad", style: { "line-style": "dashed", "line-dash-pattern": [5, 4], "line-opacity": 1 } },
+    // Compared with another moment: dots are gone, thin is the same.
+    { selector: "edge.new", style: { "line-color": colors.accent, "target-arrow-color": colors.accent, "line-opacity": 1 } },
+    { selector: "edge.gone", style: { "line-style": "dashed", "line-dash-pattern": [1, 5], "line-opacity": 0.9 } },
+    { selector: "edge.same", style: { width: 1, "line-opacity": 0.4 } },
     { selector: "edge:selected", style: { "line-color": colors.accent, "target-arrow-color": colors.accent, "line-opacity": 1, "z-index": 9 } },
     { selector: "edge.found", style: { "underlay-color": "#e8b116", "underlay-opacity": 0.34, "underlay-padding": 6 } },
     { selector: ".faded", style: { opacity: 0.26 } },

@@ -2,17 +2,20 @@
 import cytoscape from "cytoscape";
 import { loadIcons, palette } from "./card.js";
 import { png, save, svg } from "./export.js";
+import { Comparison } from "./compare.js";
 import { parse } from "./find.js";
+import { keys } from "./keys.js";
 import { arrange, LARGE } from "./layout.js";
 import { Feed, Model } from "./model.js";
 import { Overlay } from "./overlay.js";
 import * as panels from "./panel.js";
 import { route } from "./routes.js";
 import { styles } from "./style.js";
+import { clock, TimeBar } from "./time.js";
 import { tone } from "./words.js";
 import { isLive } from "../live.js";
 
-const DEFAULTS = { kind: "versionedApp", window: "60", label: "rate", find: "", hide: "", select: "", idle: "1", boxes: "1", motion: "1", locks: "1", view: "graph" };
+const DEFAULTS = { kind: "versionedApp", window: "60", label: "rate", find: "", hide: "", select: "", idle: "1", boxes: "1", motion: "1", locks: "1", view: "graph", at: "", compare: "" };
 
 export default function start(root) {
   const q = (selector) => root.querySelector(selector);
@@ -26,13 +29,33 @@ export default function start(root) {
   let bends = new Map();
   let dragged = new Set();
   let first = true;
-  let arranging = false;
+  let arranging = null;
   let again = false;
   let connection = "connecting";
 
   const cy = cytoscape({ container: q("[data-graph]"), style: styles(colors), minZoom: 0.03, maxZoom: 2.6, boxSelectionEnabled: false, selectionType: "single", autounselectify: false });
-  const graph = { cy, model, colors: () => colors, options: () => ({ label: state.label, locks: state.locks === "1", motion: state.motion === "1", live: connection === "live" }) };
+  const graph = { cy, model, colors: () => colors, options: () => ({ label: state.label, locks: state.locks === "1", motion: state.motion === "1", live: connection === "live" && !state.at, compared: comparison }) };
   let overlay = null;
+  const namespace = () => new URLSearchParams(location.search).get("namespace");
+  const scoped = (more = {}) => new URLSearchParams({ ...(namespace() ? { namespace: namespace() } : {}), ...more }).toString();
+  const toast = (text) => document.dispatchEvent(new CustomEvent("meshconsole:toast", { detail: { text, kind: "error" } }));
+  const comparison = new Comparison({
+    query: () => scoped({ window: `${state.window}s`, kind: state.kind, ...(state.at ? { at: state.at } : {}) }),
+    changed: async (anew) => {
+      if (!model.head) return;
+      await sync(true);
+      if (anew) fit(); // ghosts may have come that are out of sight
+    },
+    failed: toast,
+  });
+  const time = new TimeBar(q("[data-timebar]"), {
+    at: state.at,
+    query: () => scoped(),
+    onMoment(at) {
+      state.at = at;
+      changed("at");
+    },
+  });
 
   // --- the URL
   function remember() {
@@ -67,17 +90,14 @@ export default function start(root) {
     onState(what) {
       connection = what;
       const badge = q("[data-connection]");
-      badge.className = `live ${what === "live" ? "" : "off"}`;
-      badge.textContent = { live: "Live", lost: "Reconnecting…", paused: "Paused", connecting: "Connecting…" }[what];
+      badge.className = `live ${what === "live" && !state.at ? "" : "off"}`;
+      badge.textContent = { live: state.at ? `As of ${clock(state.at)}` : "Live", lost: "Reconnecting…", paused: "Paused", connecting: "Connecting…" }[what];
     },
-    onError(message) {
-      document.dispatchEvent(new CustomEvent("meshconsole:toast", { detail: { text: message, kind: "error" } }));
-    },
+    onError: toast,
   });
 
   function subscribe() {
-    const namespace = new URLSearchParams(location.search).get("namespace");
-    feed.subscribe({ window: Number(state.window), kind: state.kind, namespaces: namespace ? [namespace] : null, idle: state.idle === "1" });
+    feed.subscribe({ window: Number(state.window), kind: state.kind, namespaces: namespace() ? [namespace()] : null, idle: state.idle === "1", at: state.at || null });
   }
 
   // --- from the model to what is drawn
@@ -99,7 +119,7 @@ export default function start(root) {
   }
 
   async function sync(shape) {
-    // Names that the selection in the URL may have: node ids as the graph has them.
+    comparison.dress(model);
     cy.batch(() => {
       const wanted = new Set();
       const drawn = new Set(boxes().map((b) => b.id));
@@ -122,8 +142,8 @@ export default function start(root) {
         if (there.empty()) cy.add({ group: "edges", data });
         else if (Math.abs(there.data("width") - data.width) > 0.05) there.data("width", data.width);
         const edge = cy.getElementById(e.id);
-        const now = tone(e);
-        if (!edge.hasClass(now)) edge.removeClass("good warn bad tcp idle").addClass(now);
+        const now = comparison.tone(e) ?? tone(e);
+        if (!edge.hasClass(now)) edge.removeClass("good warn bad tcp idle new gone same").addClass(now);
       }
       cy.elements().forEach((element) => {
         if (!wanted.has(element.id())) {
@@ -153,13 +173,17 @@ export default function start(root) {
   // Positions from ELK; a node that was dragged stays where it was put.
   async function relayout({ forget = false } = {}) {
     if (forget) dragged = new Set();
-    if (arranging) return void (again = true); // one at a time; what came meanwhile is placed after it
-    arranging = true;
-    do {
+    again = true;
+    arranging ??= inTurn(); // one at a time; what came meanwhile is placed after it
+    await arranging;
+  }
+
+  async function inTurn() {
+    while (again && !cy.destroyed()) {
       again = false;
       await place();
-    } while (again && !cy.destroyed());
-    arranging = false;
+    }
+    arranging = null;
   }
 
   async function place() {
@@ -268,7 +292,7 @@ export default function start(root) {
   let shown = "";
   function show() {
     const id = state.select;
-    const html = model.nodes.has(id) ? panels.node(model.nodes.get(id), model) : model.edges.has(id) ? panels.edge(model.edges.get(id), model) : model.head ? panels.mesh(model) : "";
+    const html = model.nodes.has(id) ? panels.node(model.nodes.get(id), model) : model.edges.has(id) ? panels.edge(model.edges.get(id), model, comparison.facts(model.edges.get(id))) : !model.head ? "" : comparison.on ? comparison.panel(model) : panels.mesh(model);
     if (html !== shown) {
       const active = panel.contains(document.activeElement) ? document.activeElement.dataset.select : null;
       const top = panel.scrollTop;
@@ -318,18 +342,21 @@ export default function start(root) {
     for (const select of root.querySelectorAll("select[data-choice]")) select.value = state[select.dataset.choice];
     q("[data-graph-view]").hidden = state.view !== "graph";
     twin.hidden = state.view !== "table";
+    q("[data-do=replay]").setAttribute("aria-pressed", String(time.shown));
   }
 
   function changed(key) {
     remember();
     controls();
-    if (["kind", "window", "idle"].includes(key)) {
+    if (key === "compare") comparison.set(state.compare);
+    else if (["kind", "window", "idle", "at"].includes(key)) {
       if (key === "kind") {
         state.select = "";
         first = true;
         dragged = new Set();
       }
       subscribe();
+      comparison.load();
     } else if (key === "boxes") {
       cy.elements().remove();
       first = true;
@@ -358,7 +385,10 @@ export default function start(root) {
     if (event.target.closest("[data-close]")) return choose("");
     const act = event.target.closest("[data-do]")?.dataset.do;
     if (act === "fit") fit();
-    else if (act === "in" || act === "out") cy.animate({ zoom: { level: cy.zoom() * (act === "in" ? 1.3 : 1 / 1.3), renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } }, duration: 140 });
+    else if (act === "replay") {
+      time.open(!time.shown);
+      controls();
+    } else if (act === "in" || act === "out") cy.animate({ zoom: { level: cy.zoom() * (act === "in" ? 1.3 : 1 / 1.3), renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } }, duration: 140 });
     else if (act === "arrange") {
       await relayout({ forget: true });
       fit();
@@ -386,41 +416,8 @@ export default function start(root) {
   root.addEventListener("input", onInput);
   root.addEventListener("change", onChange);
 
-  // Arrows walk to the nearest node that way; along edges first.
-  function walk(direction) {
-    const from = cy.getElementById(state.select);
-    const nodes = cy.nodes(":visible").not(".box");
-    if (from.empty() || !from.isNode()) {
-      const start = nodes.sort((a, b) => a.position("x") - b.position("x"))[0];
-      return start && choose(start.id());
-    }
-    const [dx, dy] = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] }[direction];
-    const here = from.position();
-    const near = from.neighborhood().nodes();
-    let best = null;
-    let least = Infinity;
-    nodes.not(from).forEach((n) => {
-      const vx = n.position("x") - here.x;
-      const vy = n.position("y") - here.y;
-      const ahead = vx * dx + vy * dy;
-      if (ahead <= 4) return;
-      const aside = Math.abs(vx * dy) + Math.abs(vy * dx);
-      const cost = ahead + aside * 1.6 - (dx && near.contains(n) ? 400 : 0);
-      if (cost < least) [best, least] = [n, cost];
-    });
-    if (best) choose(best.id());
-  }
   const canvas = q("[data-graph]");
-  const onKey = (event) => {
-    if (event.key.startsWith("Arrow")) walk(event.key);
-    else if (event.key === "Enter") panel.querySelector("a, button")?.focus();
-    else if (event.key === "Escape") choose("");
-    else if (event.key === "+" || event.key === "=") cy.zoom({ level: cy.zoom() * 1.2, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
-    else if (event.key === "-") cy.zoom({ level: cy.zoom() / 1.2, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
-    else if (event.key === "0") fit();
-    else return;
-    event.preventDefault();
-  };
+  const onKey = keys({ cy, selected: () => state.select, choose, fit, open: () => panel.querySelector("a, button")?.focus() });
   canvas.addEventListener("keydown", onKey);
 
   cy.on("tap", (event) => {
@@ -461,12 +458,15 @@ export default function start(root) {
     overlay = new Overlay(stage, graph);
     controls();
     remember();
-    if (isLive()) subscribe();
+    if (isLive() || state.at) subscribe();
+    if (state.compare) comparison.set(state.compare);
   })();
 
   return {
     stop() {
       feed.stop();
+      time.stop();
+      comparison.stop();
       overlay?.stop();
       document.removeEventListener("meshconsole:theme", onTheme);
       document.removeEventListener("meshconsole:live", onLive);
