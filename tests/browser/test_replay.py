@@ -8,7 +8,9 @@ from playwright.sync_api import expect
 from .console import Console
 from .pages import graph
 
-FAILING = """() => [...document.querySelector("[data-component=topology]").graph.model.edges.values()].filter(e => e.errorShare > 0).length"""
+FAILING = (
+    """() => [...document.querySelector("[data-component=topology]").graph.model.edges.values()].filter(e => e.errorShare > 0).length"""
+)
 
 
 @pytest.fixture(scope="module")
