@@ -44,15 +44,20 @@ async def _request(path: str, target: str, method: str) -> bytes:
     try:
         writer.write(f"{method} {target} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        status = int(head.split(" ", 2)[1])
-        headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in head.split("\r\n")[1:])}
-        body = await (_chunked(reader) if "chunked" in headers.get("transfer-encoding", "") else _plain(reader, headers))
+        status, body = await answer(reader)
     finally:
         writer.close()
     if status != 200:
         raise OSError(f"{status} {body[:200].decode(errors='replace').strip()}")
     return body
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of what comes back over HTTP/1.1."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    status = int(head.split(" ", 2)[1])
+    headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in head.split("\r\n")[1:])}
+    return status, await (_chunked(reader) if "chunked" in headers.get("transfer-encoding", "") else _plain(reader, headers))
 
 
 async def _plain(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:

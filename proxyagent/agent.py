@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import msgspec
+
 from . import __version__, admin, disk, keys, launch, protocol, session
 from . import delta_words as words
 from .ads import Ads
@@ -23,8 +25,10 @@ from .identity import Keeper
 from .interception.explicit import conflicts
 from .options import Options, Wrong
 from .page import Page
+from .relay.exporter import Exporter
 from .relay.metrics import Relay
 from .relay.spans import SpanRelay
+from .scraped import Scraped
 from .session import Session
 from .supervisor import Life, Supervisor
 
@@ -78,7 +82,8 @@ class Agent:
         self._lock = disk.lock(options.state_dir)
         self.run_dir = options.run_dir or launch.run_dir(options.state_dir)
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        workload = options.workload
+        self._scraped = Scraped(options)
+        workload = msgspec.structs.replace(options.workload, metrics_port=self._scraped.port)
         self._journal = disk.Journal(options.state_dir / "configuration")
         self._keeper = Keeper(options.state_dir, workload.namespace, workload.name, workload.service_account)
         self._delta = Delta(self._journal.load())
@@ -102,7 +107,9 @@ class Agent:
             admin=str(self.run_dir / "admin.sock"),
             interval=options.metrics_interval,
             send=self._send_metrics,
+            series=options.metrics_series,
         )
+        self.exporter = Exporter(self._relay, str(self.run_dir / "admin.sock"), options.application_metrics, options.metrics_expiry)
         self._spans = SpanRelay(self.run_dir / "otlp.sock", send=self._connection.send, idle=lambda: self._connection.idle)
         self._health = Checker(options.health, workload, options.health_interval, self._healthy) if options.health else None
         self._page = Page(self, self.run_dir / "agent.sock", options.admin_port)
@@ -120,6 +127,7 @@ class Agent:
         self._over = asyncio.get_running_loop().create_future()
         await self._ads.start()
         await self._page.start()
+        await self._scraped.start(self.exporter)
         await self._spans.start()
         if self._keeper.identity:
             self._serve_secrets()
@@ -158,6 +166,7 @@ class Agent:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._ads.stop()
         await self._page.stop()
+        await self._scraped.stop()
         await self._spans.stop()
 
     async def _drain(self, seconds: float) -> None:
@@ -365,7 +374,3 @@ class Agent:
             "waiting": self._delta.waiting_hosts,
             "last_push": self.last_push,
         }
-
-    @property
-    def metrics(self) -> Relay:
-        return self._relay

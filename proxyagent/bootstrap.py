@@ -21,6 +21,9 @@ KEPT_SUFFIXES = (
     ".ssl.fail_verify_error",
 )
 
+NAMED = ("envoy.cluster_name", "envoy.listener_address", "envoy.http_conn_manager_prefix")
+"""What Envoy takes out of its metrics' names and tells as labels; or each cluster would be a metric of its own."""
+
 ADS: Json = {"ads": {}, "resource_api_version": "V3"}
 _HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
@@ -94,6 +97,7 @@ def bootstrap(*, proxy_id: str, cluster: str, locality: str, metadata: Json, soc
         "stats_flush_interval": "1s",  # histograms are merged at a flush: a scrape is then at most this old
         "stats_config": {
             "use_all_default_tags": False,
+            "stats_tags": [{"tag_name": name} for name in NAMED],
             "stats_matcher": {
                 "inclusion_list": {
                     "patterns": [{"prefix": p} for p in KEPT_STATS] + [{"suffix": s} for s in KEPT_SUFFIXES],

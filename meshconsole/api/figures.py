@@ -1,4 +1,4 @@
-"""The console's own figures as text exposition, and the proxies as Prometheus targets. Pure."""
+"""The console's own figures as text exposition. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,9 +7,6 @@ from typing import Any
 from meshconsole.core.mesh.model import Workload
 
 from .plain import plain
-
-METRICS_PORT = 15020
-"""Where an agent serves its proxy's metrics when told to (Istio's port)."""
 
 
 def exposition(proxies: Iterable[Any], workloads: Iterable[Workload], revision: int) -> str:
@@ -46,19 +43,3 @@ def _family(name: str, type_: str, text: str, samples: list[tuple[dict[str, str]
 
 def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
-
-
-def targets(workloads: Iterable[Workload]) -> list[dict[str, Any]]:
-    return [
-        {
-            "targets": [f"[{w.address}]:{METRICS_PORT}" if ":" in w.address else f"{w.address}:{METRICS_PORT}"],
-            "labels": {
-                "namespace": w.namespace,
-                "workload": w.name,
-                "app": w.labels.get("app", ""),
-                "version": w.labels.get("version", ""),
-                "proxy_kind": str(w.kind),
-            },
-        }
-        for w in workloads
-    ]

@@ -66,6 +66,8 @@ def faults(spec: protocol.Workload) -> Iterator[str]:
     for number in (*numbers, spec.outbound_port, *(p.app_port or p.number for p in spec.ports[:MAX_PORTS])):
         if not 0 < number < 65536:
             yield f"{number} is not a port"
+    if not 0 <= spec.metrics_port < 65536:
+        yield f"{spec.metrics_port} is not a port"
     if len(set(numbers)) != len(numbers):
         yield "a port is there twice"
     if not 0 <= spec.weight <= 1_000_000:

@@ -11,6 +11,10 @@ from ..protocol import Workload
 
 UNKNOWN = "unknown"
 LATEST = "latest"
+OVERFLOW = "overflow"
+"""The peer of all calls that are beyond the limit, as the console's store names it."""
+MOST = 4000
+"""Label sets that one agent tells apart; a mesh of 300 services that one workload calls needs some 1,000."""
 
 Labels = dict[str, str]
 
@@ -141,3 +145,45 @@ def expand(tags: Labels, own: Peer, principal: str) -> Labels:
         "grpc_response_status": _said(tags.get("grpc_response_status", "")),
         "connection_security_policy": security,
     }
+
+
+class Bounded:
+    """
+    The first so many label sets keep their names; the others are counted together, so that no sum is wrong.
+
+    Who is in stays in, and who is out stays out: a total that others join or leave would look to Prometheus like a reset.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._in: set[tuple[str, ...]] = set()
+        self._out: set[tuple[str, ...]] = set()
+
+    def admit(self, labels: Labels) -> Labels:
+        key = tuple(labels.values())
+        if key in self._in:
+            return labels
+        if key not in self._out:
+            if len(self._in) < self._most:
+                self._in.add(key)
+                return labels
+            self._out.add(key)
+        return overflow(labels)
+
+    @property
+    def known(self) -> int:
+        return len(self._in)
+
+    @property
+    def overflowed(self) -> int:
+        return len(self._out)
+
+
+_KEPT = frozenset({"reporter", "request_protocol", "response_code", "connection_security_policy"})
+
+
+def overflow(labels: Labels) -> Labels:
+    """This side's names stay, the peer's become `overflow` (telemetry.labels.overflow)."""
+    mine, peer = ("destination_", "source_") if labels["reporter"] == "destination" else ("source_", "destination_")
+    said = {n: v if n in _KEPT or (n.startswith(mine) and "_service" not in n) else "" for n, v in labels.items()}
+    return said | {f"{peer}workload": OVERFLOW}

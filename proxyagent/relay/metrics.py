@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import pathlib
-import resource
 import secrets
 import time
 from collections.abc import Callable
@@ -33,10 +32,12 @@ class Relay:
         admin: str,
         interval: float,
         send: Callable[[protocol.Metrics], None],
+        series: int = labels.MOST,
     ) -> None:
         self._path = path
         self._own = labels.own(workload)
         self._principal = principal
+        self._bounded = labels.Bounded(series)
         self._admin = admin
         self._interval = max(interval, 0.1)
         self._send = send
@@ -126,7 +127,7 @@ class Relay:
                 state.run, state.totals, state.since = run, totals, now
                 self._save()
                 return
-            batch = counting.between(state.totals, totals, state.since or now - self._interval, now, self._expand)
+            batch = counting.between(state.totals, totals, state.since or now - self._interval, now, self.expand)
             state.totals, state.since = totals, now
             if batch is None:
                 return
@@ -137,31 +138,31 @@ class Relay:
             self._save()
         self._offer()
 
-    def _expand(self, tags: labels.Labels) -> labels.Labels:
-        return labels.expand(tags, self._own, self._principal())
+    def expand(self, tags: labels.Labels) -> labels.Labels:
+        return self._bounded.admit(labels.expand(tags, self._own, self._principal()))
 
-    async def page(self) -> str:
-        """What Prometheus may scrape: Istio's metrics of this Envoy, and the agent's own."""
-        text = ""
-        if self._run:
-            with contextlib.suppress(admin.Unavailable, exposition.Unreadable):
-                totals = counting.read((await admin.request(self._admin, SCRAPE)).decode())
-                text = exposition.write(counting.families(totals, self._expand))
-        return text + exposition.write(self._about_itself())
+    @property
+    def envoy_runs(self) -> bool:
+        return bool(self._run)
 
-    def _about_itself(self) -> list[exposition.Family]:
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        figures = (
+    def figures(self) -> list[tuple[str, str, str, float]]:
+        """(name, type, help, value) of what the agent knows of its own work."""
+        buffer = self._buffer
+        return [
             ("meshconsole_agent_console_connected", "gauge", "1 while the console knows this agent", float(self._console)),
             ("meshconsole_agent_envoy_running", "gauge", "1 while Envoy runs", float(bool(self._run))),
             (
                 "meshconsole_agent_metrics_pending",
                 "gauge",
                 "Batches of metrics that the console has not yet stored",
-                float(len(self._buffer.pending)),
+                float(len(buffer.pending)),
             ),
-            ("meshconsole_agent_metrics_batches_total", "counter", "Batches of metrics made", float(self._buffer.last)),
-            ("process_cpu_seconds_total", "counter", "CPU time of the agent", usage.ru_utime + usage.ru_stime),
-            ("process_max_resident_memory_bytes", "gauge", "The most memory that the agent has held", usage.ru_maxrss * 1024.0),
-        )
-        return [exposition.Family(n, t, h, (exposition.Sample(n, {}, v),)) for n, t, h, v in figures]
+            ("meshconsole_agent_metrics_batches_total", "counter", "Batches of metrics made", float(buffer.last)),
+            ("meshconsole_agent_metrics_series", "gauge", "Label sets that are told apart", float(self._bounded.known)),
+            (
+                "meshconsole_agent_metrics_series_overflowed",
+                "gauge",
+                "Label sets beyond --metrics-series, which are counted together as `overflow`",
+                float(self._bounded.overflowed),
+            ),
+        ]

@@ -18,6 +18,7 @@ def bookinfo(db):
             services=(name,),
             labels={"app": name, "version": "v1"},
             address="127.0.0.9",
+            metrics_port=15020,
             ports=(protocol.WorkloadPort(number=9080, name="http"),),
         )
         registry.register(spec, timezone.now())
@@ -55,10 +56,13 @@ def test_a_topology_of_nonsense_is_refused(query, victor):
 
 def test_prometheus_finds_the_proxies(bookinfo, victor):
     [target] = victor.get("/sd/prometheus").json()
-    assert target == {
-        "targets": ["127.0.0.9:15020"],
-        "labels": {"namespace": "default", "workload": "reviews-v1", "app": "reviews", "version": "v1", "proxy_kind": "sidecar"},
-    }
+    labels = target["labels"]
+    assert target["targets"] == ["127.0.0.9:15020"]
+    assert {n: v for n, v in labels.items() if not n.startswith("__")} == {
+        "namespace": "default", "workload": "reviews-v1", "app": "reviews", "version": "v1", "proxy_kind": "sidecar",
+    }  # fmt: skip
+    assert labels["__meta_meshconsole_services"] == ",reviews," and labels["__meta_meshconsole_label_version"] == "v1"
+    assert labels["__meta_meshconsole_connected"] == labels["__meta_meshconsole_healthy"] == "true"
 
 
 def test_the_consoles_own_figures_name_nobody(bookinfo, stored, stranger):

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from meshconsole.configstore import store
-from meshconsole.discovery import registry
+from meshconsole.discovery import registry, scraping
 from meshconsole.xds import status
 
 from .. import figures
@@ -60,8 +60,7 @@ class PrometheusTargets(View):
 
     @extend_schema(summary="Prometheus' HTTP service discovery: one target per proxy", responses=OpenApiTypes.OBJECT, tags=["machines"])
     def get(self, request: Request) -> Response:
-        allowed = self.namespaces("Proxy")
-        return Response(figures.targets([w for w in registry.workloads() if allowed is None or w.namespace in allowed]))
+        return Response(scraping.targets(self.namespaces("Proxy")))
 
 
 class Nothing(View):
