@@ -70,6 +70,16 @@ OTLP_EXPORT_URL = env("OTLP_EXPORT_URL", default="")
 """Where all spans are sent on to: the base or the /v1/traces address of anything that takes OTLP over HTTP (Jaeger, Tempo, a collector)."""
 TRACING_SAMPLING = env.float("TRACING_SAMPLING", default=0.0)
 """Percent of requests that enter the mesh untraced which become traces (Istio: 1). 0 turns tracing off."""
+ACCESS_LOG = env.bool("ACCESS_LOG", default=True)
+"""Proxies tell of single requests: those that fail, the slow ones, and a sample."""
+ACCESS_LOG_SLOW_MS = env.int("ACCESS_LOG_SLOW_MS", default=1000)
+"""Milliseconds from which a request is slow; 0: none is told of for that."""
+ACCESS_LOG_SAMPLING = env.float("ACCESS_LOG_SAMPLING", default=1.0)
+"""Percent of all requests that are told of besides."""
+ACCESS_LOG_RETENTION = env.float("ACCESS_LOG_RETENTION", default=2 * 24 * 3600)
+"""Seconds that a record is kept at most."""
+ACCESS_LOG_RECORDS = env.int("ACCESS_LOG_RECORDS", default=200_000)
+"""Records that are kept; beyond it the oldest go."""
 TRACE_RETENTION = env.float("TRACE_RETENTION", default=2 * 24 * 3600)
 """Seconds that a trace is kept at most."""
 TRACE_STORE_BYTES = env.int("TRACE_STORE_BYTES", default=512 * 1024 * 1024)
@@ -194,6 +204,7 @@ CELERY_BEAT_SCHEDULE = {
     "alerts-deliver": {"task": "alerts.deliver", "schedule": 5.0, "options": {"expires": 4}},
     "alerts-forget": {"task": "alerts.forget", "schedule": 86400.0, "options": {"expires": 43200}},
     "telemetry-traces": {"task": "telemetry.tasks.retain_traces", "schedule": 30.0, "options": {"expires": 25}},
+    "telemetry-logs": {"task": "telemetry.tasks.retain_logs", "schedule": 30.0, "options": {"expires": 25}},
     "telemetry-retention": {"task": "telemetry.tasks.retain", "schedule": 300.0, "options": {"expires": 240}},
 }
 

@@ -26,7 +26,9 @@ from .interception.explicit import conflicts
 from .options import Options, Wrong
 from .page import Page
 from .relay.exporter import Exporter
+from .relay.logs import LogRelay
 from .relay.metrics import Relay
+from .relay.outflow import Outflow
 from .relay.spans import SpanRelay
 from .scraped import Scraped
 from .session import Session
@@ -111,6 +113,8 @@ class Agent:
         )
         self.exporter = Exporter(self._relay, str(self.run_dir / "admin.sock"), options.application_metrics, options.metrics_expiry)
         self._spans = SpanRelay(self.run_dir / "otlp.sock", send=self._connection.send, idle=lambda: self._connection.idle)
+        self._logs = LogRelay(self.run_dir / "logs.sock", send=self._connection.send, idle=lambda: self._connection.idle)
+        self._outflows: dict[str, Outflow[Any]] = {"spans": self._spans.outflow, "logs": self._logs.outflow}
         self._health = Checker(options.health, workload, options.health_interval, self._healthy) if options.health else None
         self._page = Page(self, self.run_dir / "agent.sock", options.admin_port)
         self._delta_alarm = Alarm(lambda: self._envoy_says(words.Elapsed()), time.monotonic)
@@ -129,12 +133,14 @@ class Agent:
         await self._page.start()
         await self._scraped.start(self.exporter)
         await self._spans.start()
+        await self._logs.start()
         if self._keeper.identity:
             self._serve_secrets()
             self._supervisor.start()
         self._spawn(self._connection.run(), "console")
         self._spawn(self._relay.run(), "metrics")
-        self._spawn(self._spans.run(), "spans")
+        for name, outflow in self._outflows.items():
+            self._spawn(outflow.run(), name)
         if self._health:
             self._spawn(self._health.run(), "health")
         stopping = asyncio.ensure_future(stop.wait())
@@ -154,7 +160,8 @@ class Agent:
             await self._drain(self.options.drain_seconds)
             with contextlib.suppress(admin.Unavailable):
                 await self._relay.last()
-            self._spans.last()
+            for outflow in self._outflows.values():
+                outflow.last()
             await self._connection.flush(0.5)
         await self._supervisor.stop()
         self._relay.envoy("", False)
@@ -168,6 +175,7 @@ class Agent:
         await self._page.stop()
         await self._scraped.stop()
         await self._spans.stop()
+        await self._logs.stop()
 
     async def _drain(self, seconds: float) -> None:
         """Peers learn from the console that we go; Envoy tells those connected; then wait until no request is under way."""
@@ -200,7 +208,7 @@ class Agent:
 
     def _supervise(self) -> Supervisor:
         options = self.options
-        sockets = Sockets(str(self.run_dir / "xds.sock"), str(self.run_dir / "admin.sock"), str(self.run_dir / "otlp.sock"))
+        sockets = Sockets(*(str(self.run_dir / f"{name}.sock") for name in ("xds", "admin", "otlp", "logs")))
         command, digest = launch.prepare(options, self._envoy, sockets)
         return Supervisor(command, digest, options.state_dir, hindrance=lambda: launch.taken(options.workload), changed=self._lives)
 
@@ -258,7 +266,8 @@ class Agent:
         self._console_says(session.Lost())
         self._envoy_says(words.ConsoleWent())
         self._relay.console(False)
-        self._spans.console(False)
+        for outflow in self._outflows.values():
+            outflow.console(False)
 
     def _console_says(self, event: session.Event) -> None:
         for command in self._session.handle(event, time.time()):
@@ -295,7 +304,8 @@ class Agent:
         self._envoy_says(words.ConsoleCame())
         self._connection.send(protocol.State(self._delta.cache.digest(), self._delta.hosts, self._delta.clusters))
         self._relay.console(True)
-        self._spans.console(True)
+        for outflow in self._outflows.values():
+            outflow.console(True)
 
     async def _make_key(self) -> None:
         try:

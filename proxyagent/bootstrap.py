@@ -26,9 +26,15 @@ NAMED = ("envoy.cluster_name", "envoy.listener_address", "envoy.http_conn_manage
 
 ADS: Json = {"ads": {}, "resource_api_version": "V3"}
 _HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+_HTTP2: Json = {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"@type": _HTTP, "explicit_http_config": {"http2_protocol_options": {}}}
+}
 _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 
 TRACES = "agent_traces"
+LOGS = "agent_logs"
+LOGS_UNDER_WAY = 4
+"""Exports of access-log records that Envoy has under way, and that wait; what comes beyond them it drops."""
 SPANS = {"tracing.opentelemetry.flush_interval_ms": 500, "tracing.opentelemetry.min_flush_spans": 100}
 """Envoy's own 5 s and 5 spans: a trace would be seen late, and a busy proxy make a request for every fifth span."""
 
@@ -40,6 +46,7 @@ class Sockets:
     ads: str
     admin: str
     traces: str
+    logs: str
 
 
 def bootstrap(*, proxy_id: str, cluster: str, locality: str, metadata: Json, sockets: Sockets, max_connections: int = 50_000) -> Json:
@@ -77,12 +84,7 @@ def bootstrap(*, proxy_id: str, cluster: str, locality: str, metadata: Json, soc
                     "name": "xds",
                     "type": "STATIC",
                     "connect_timeout": "1s",
-                    "typed_extension_protocol_options": {
-                        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                            "@type": _HTTP,
-                            "explicit_http_config": {"http2_protocol_options": {}},
-                        }
-                    },
+                    "typed_extension_protocol_options": _HTTP2,
                     "load_assignment": _at("xds", sockets.ads),
                 },
                 {
@@ -91,6 +93,15 @@ def bootstrap(*, proxy_id: str, cluster: str, locality: str, metadata: Json, soc
                     "type": "STATIC",
                     "connect_timeout": "1s",
                     "load_assignment": _at(TRACES, sockets.traces),
+                },
+                {
+                    # Where access-log records go (meshconsole/core/envoy/access_logs.py).
+                    "name": LOGS,
+                    "type": "STATIC",
+                    "connect_timeout": "1s",
+                    "typed_extension_protocol_options": _HTTP2,
+                    "circuit_breakers": {"thresholds": [{"max_requests": LOGS_UNDER_WAY, "max_pending_requests": LOGS_UNDER_WAY}]},
+                    "load_assignment": _at(LOGS, sockets.logs),
                 },
             ]
         },

@@ -158,6 +158,14 @@ class Spans(Frame):
     """Bytes of spans that were thrown away since the last frame, the oldest first, while the console was away."""
 
 
+class Logs(Frame):
+    """Access-log records that Envoy selected, as they came: one ExportLogsServiceRequest of OTLP. Not acknowledged."""
+
+    batch: bytes
+    dropped: int = 0
+    """Bytes of records that were thrown away since the last frame, the oldest first, while the console was away."""
+
+
 class Health(Frame):
     """The application's health as the agent's own check sees it."""
 
@@ -264,7 +272,21 @@ class Ask(Frame):
 
 
 FromAgent = (
-    Hello | Join | Prove | State | StateList | Demand | Applied | SignRequest | Metrics | Spans | Health | EnvoyState | Answer | Goodbye
+    Hello
+    | Join
+    | Prove
+    | State
+    | StateList
+    | Demand
+    | Applied
+    | SignRequest
+    | Metrics
+    | Spans
+    | Logs
+    | Health
+    | EnvoyState
+    | Answer
+    | Goodbye
 )
 FromConsole = Challenge | Refused | Welcome | ListState | Push | Certificate | MetricsStored | Ask
 

@@ -147,3 +147,37 @@ class SpanPiece(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trace} {self.service}"
+
+
+class AccessRecord(models.Model):
+    """One request or connection, as one proxy told of it (accesslog.py)."""
+
+    at = models.BigIntegerField()
+    """Microseconds since 1970."""
+    reporter = models.CharField(max_length=12)
+    namespace = models.CharField(max_length=200)
+    workload = models.CharField(max_length=300)
+    service = models.CharField(max_length=300)
+    peer_namespace = models.CharField(max_length=200)
+    peer = models.CharField(max_length=300)
+    protocol = models.CharField(max_length=8)
+    code = models.IntegerField()
+    flags = models.CharField(max_length=100)
+    """`,UF,URX,`: each between commas, so that one is found."""
+    ms = models.BigIntegerField()
+    trace = models.CharField(max_length=32)
+    denied = models.CharField(max_length=500)
+    would = models.CharField(max_length=500)
+    """`,ns/name,`"""
+    policies = models.TextField()
+    """`,Kind ns/name,`"""
+    said = models.JSONField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["at"], name="telemetry_access_at"),
+            models.Index(fields=["trace"], name="telemetry_access_trace", condition=~models.Q(trace="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.workload} {self.at}"

@@ -5,10 +5,10 @@ import time
 from celery import shared_task
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Sum
+from django.db.models import F, Max, Sum
 
 from .keeping import Kept, surplus
-from .models import TABLES, AgentCursor, Series, SpanPiece, TraceSummary
+from .models import TABLES, AccessRecord, AgentCursor, Series, SpanPiece, TraceSummary
 from .rollup import RETENTION, Resolution
 
 FORGET_CURSOR = 90 * 86400
@@ -25,6 +25,23 @@ def retain() -> None:
 @shared_task(ignore_result=True)
 def retain_traces() -> None:
     delete_traces(time.time(), settings.TRACE_RETENTION, settings.TRACE_STORE_BYTES)
+
+
+@shared_task(ignore_result=True)
+def retain_logs() -> None:
+    delete_logs(time.time(), settings.ACCESS_LOG_RETENTION, settings.ACCESS_LOG_RECORDS)
+
+
+def delete_logs(now: float, age: float, most: int) -> int:
+    """Drop records that are too old, and the oldest of those beyond `most`; how many."""
+    newest = AccessRecord.objects.aggregate(newest=Max("id"))["newest"]
+    if newest is None:
+        return 0
+    deleted = 0
+    for surplus_ in (AccessRecord.objects.filter(id__lte=newest - most), AccessRecord.objects.filter(at__lt=int((now - age) * 1e6))):
+        while ids := list(surplus_.order_by("id").values_list("id", flat=True)[:CHUNK]):
+            deleted += AccessRecord.objects.filter(id__in=ids).delete()[0]
+    return deleted
 
 
 def delete_traces(now: float, age: float, limit: int) -> int:

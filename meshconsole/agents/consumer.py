@@ -21,6 +21,7 @@ from telemetry.spans import Origin
 
 from . import enrolment, limits
 from .intake import Intake
+from .logs import logs
 from .newest import Newest
 from .outbox import Outbox
 from .traces import origin, traces
@@ -128,6 +129,9 @@ class AgentConsumer(AsyncWebsocketConsumer):
             case protocol.Spans():
                 assert self.origin is not None
                 traces.put(self.origin, frame)
+            case protocol.Logs():
+                assert self.origin is not None
+                logs.put(self.origin, frame)
             case _:
                 raise Refusal("malformed", f"{type(frame).__name__} is not said at this point")
 

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from .views import alerts, changes, discovery, docs, machines, mesh, resources, revisions, traces, trust
+from .views import alerts, changes, discovery, docs, logs, machines, mesh, resources, revisions, traces, trust
 
 one = "apis/<str:group>/<str:version>/namespaces/<str:namespace>/<str:plural>"
 
@@ -43,6 +43,8 @@ urlpatterns = [
     path("api/v1/metrics", mesh.Metrics.as_view()),
     path("api/v1/traces", traces.Traces.as_view()),
     path("api/v1/traces/<str:id>", traces.Trace.as_view()),
+    path("api/v1/logs", logs.Logs.as_view()),
+    path("api/v1/logs/<int:id>", logs.Log.as_view()),
     path("v1/traces", traces.Otlp.as_view()),
     path("api/v1/certificates", trust.Certificates.as_view()),
     path("api/v1/join-tokens", trust.JoinTokens.as_view()),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import alerts, explaining, mesh, processes, resources, tokens
+from . import alerts, explaining, logs, mesh, processes, resources, tokens
 from .connection import Settings
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ for command in (
     mesh.proxy_status,
     mesh.proxy_config,
     mesh.topology,
+    logs.logs,
     processes.up,
     processes.web,
     processes.worker,

@@ -135,7 +135,9 @@ def start(
         _must_be_free(host if wanted == port else "127.0.0.1", wanted)
     environment = {"MESHCONSOLE_HOME": str(home), "DJANGO_SETTINGS_MODULE": "meshconsole.settings"}
     if demo and "TRACING_SAMPLING" not in os.environ:
-        environment["TRACING_SAMPLING"] = "100"  # a newcomer's first request is a trace to look at
+        environment["TRACING_SAMPLING"] = "100"  # a newcomer's first request is a trace to look at,
+    if demo and "ACCESS_LOG_SAMPLING" not in os.environ:
+        environment["ACCESS_LOG_SAMPLING"] = "100"  # and a line in the logs
     url = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
 
     with checklist.step("Database migrated") as step:

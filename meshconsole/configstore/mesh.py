@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from meshconsole.core.mesh.model import MeshConfig
+from meshconsole.core.mesh.model import AccessLog, MeshConfig
 from meshconsole.core.policies.mesh_config import MeshConfig as Said
 
 from . import loading
@@ -15,6 +15,7 @@ def from_settings() -> MeshConfig:
         root_namespace=settings.ROOT_NAMESPACE,
         allow_any=settings.OUTBOUND_TRAFFIC_POLICY == "ALLOW_ANY",
         tracing_sampling=settings.TRACING_SAMPLING,
+        access_log=AccessLog(settings.ACCESS_LOG_SLOW_MS, settings.ACCESS_LOG_SAMPLING) if settings.ACCESS_LOG else None,
     )
 
 

@@ -25,6 +25,7 @@ SECTIONS = (
         Item("overview", "Overview", "layout-dashboard", "o"),
         Item("topology", "Topology", "waypoints", "t"),
         Item("traces", "Traces", "activity", "r", ("trace",)),
+        Item("logs", "Logs", "scroll-text", "l", ("log",)),
     )),
     Section("Mesh", (
         Item("services", "Services", "globe", "s", ("service",)),
@@ -46,5 +47,5 @@ SECTIONS = (
 )  # fmt: skip
 SETTINGS = Item("settings", "Settings", "settings", ",")
 
-TIMED = frozenset({"overview", "services", "service", "workloads", "workload", "traces"})
+TIMED = frozenset({"overview", "services", "service", "workloads", "workload", "traces", "logs"})
 """Pages that look at a span of time, chosen in the masthead."""

@@ -1,79 +1,31 @@
 """
 Envoy's spans to the console: taken by OTLP over HTTP on a Unix socket, collected for a moment, relayed as they came.
 
-Nothing is parsed: protobuf messages that stand one after the other are one message with the repeated fields of all, so bodies are only put
-together. Spans may be lost (an agent that is killed, a console that is away for long), but never delay a request or fill the memory.
+What becomes of them on the way is said in outflow.py.
 """
 
 import asyncio
 import contextlib
-import logging
 import os
 import pathlib
-from collections import deque
 from collections.abc import Callable
 
 from ..protocol import Spans
+from .outflow import Outflow, Queue
 
-log = logging.getLogger("proxyagent.spans")
-
-MOST = 4 * 1024 * 1024
-"""Bytes kept while the console is away; the oldest go first."""
-FRAME = 1024 * 1024
-"""Bytes in one frame, about 1,500 of Envoy's spans."""
 BODY = 8 * 1024 * 1024
 """Bytes of one request that are taken from Envoy."""
-COLLECT_SECONDS = 0.2
-"""All of Envoy's workers and listeners flush for themselves: their bodies go as one frame."""
 
 
 class TooLarge(ValueError):
     pass
 
 
-class Queue:
-    """Bodies that wait, bounded in bytes. Pure."""
-
-    def __init__(self, most: int = MOST) -> None:
-        self.most = most
-        self.size = 0
-        self.dropped = 0
-        """Bytes dropped since the last frame that was taken,"""
-        self.dropped_ever = 0
-        """and since the start."""
-        self._bodies: deque[bytes] = deque()
-
-    def put(self, body: bytes) -> None:
-        self._bodies.append(body)
-        self.size += len(body)
-        while self.size > self.most:
-            gone = len(self._bodies.popleft())
-            self.size -= gone
-            self.dropped += gone
-            self.dropped_ever += gone
-
-    def take(self, at_most: int = FRAME) -> Spans | None:
-        """The oldest bodies as one frame: as many as fit, at least one."""
-        if not self._bodies:
-            return None
-        bodies = [self._bodies.popleft()]
-        size = len(bodies[0])
-        while self._bodies and size + len(self._bodies[0]) <= at_most:
-            bodies.append(self._bodies.popleft())
-            size += len(bodies[-1])
-        self.size -= size
-        dropped, self.dropped = self.dropped, 0
-        return Spans(b"".join(bodies), dropped)
-
-
 class SpanRelay:
     def __init__(self, socket: pathlib.Path, *, send: Callable[[Spans], None], idle: Callable[[], bool]) -> None:
-        """`idle`: what was sent before is on its way, so the next frame may follow."""
-        self._socket, self._send, self._idle = socket, send, idle
+        self.outflow = Outflow(Queue(Spans), send=send, idle=idle)
+        self._socket = socket
         self._server: asyncio.Server | None = None
-        self._console = False
-        self._news = asyncio.Event()
-        self.queue = Queue()
 
     async def start(self) -> None:
         with contextlib.suppress(FileNotFoundError):
@@ -84,32 +36,6 @@ class SpanRelay:
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-
-    def console(self, connected: bool) -> None:
-        self._console = connected
-        self._news.set()
-
-    async def run(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            await asyncio.sleep(COLLECT_SECONDS)
-            await self._offer()
-
-    async def _offer(self) -> None:
-        while self._console:
-            if not self._idle():
-                await asyncio.sleep(0.05)
-                continue
-            frame = self.queue.take()
-            if frame is None:
-                return
-            self._send(frame)
-
-    def last(self) -> None:
-        """Before the connection ends: what waits goes without waiting for more."""
-        while self._console and (frame := self.queue.take()):
-            self._send(frame)
 
     # --- Envoy's side: as much of HTTP/1.1 as its exporter speaks ---
 
@@ -139,8 +65,7 @@ class SpanRelay:
         elif headers.get("content-type") != "application/x-protobuf":
             status = "415 Unsupported Media Type"
         elif body:
-            self.queue.put(body)
-            self._news.set()
+            self.outflow.put(body)
         return f"HTTP/1.1 {status}\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n".encode()
 
 

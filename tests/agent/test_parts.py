@@ -31,7 +31,7 @@ def test_a_real_envoy_accepts_the_bootstrap(tmp_path):
         cluster="a",
         locality="eu/eu-1/rack",
         metadata={"LABELS": {"app": "a"}},
-        sockets=Sockets(str(tmp_path / "x.sock"), str(tmp_path / "a.sock"), str(tmp_path / "o.sock")),
+        sockets=Sockets(str(tmp_path / "x.sock"), str(tmp_path / "a.sock"), str(tmp_path / "o.sock"), str(tmp_path / "l.sock")),
     )
     assert config["node"]["locality"] == {"region": "eu", "zone": "eu-1", "sub_zone": "rack"}
     (tmp_path / "b.json").write_text(json.dumps(config))

@@ -64,7 +64,7 @@ async def measure(quiet: float) -> dict:
         await console.until(protocol.State)
         await console.push(**configuration(agent, origin))
         await agent.serves("service-1")
-        sockets = Sockets(str(folder / "none.sock"), str(folder / "admin.sock"), str(folder / "otlp.sock"))
+        sockets = Sockets(str(folder / "none.sock"), str(folder / "admin.sock"), str(folder / "otlp.sock"), str(folder / "logs.sock"))
         plain = bootstrap(proxy_id="bare", cluster="bare", locality="", metadata={}, sockets=sockets)
         del plain["dynamic_resources"]
         (folder / "bare.json").write_text(json.dumps(plain))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from meshconsole.core.envoy import defaults, listeners, metrics, routes, tracing
+from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, routes, tracing
 from meshconsole.core.envoy.draft import GatewayDraft, HostDraft, HttpFilter, Json, Route, ServerDraft
 from meshconsole.core.envoy.resource_set import Blob, Failure, Origin, XdsType
 from meshconsole.core.envoy.wire import blob
@@ -110,7 +110,7 @@ def _listener(
         manager = listeners.http_manager(
             f"gateway_{bind}_{port}",
             filters=listeners.ordered(filters),
-            access_log=metrics.http_loggers(metrics.outbound_tags()),
+            access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(tracer.run.snapshot.mesh.access_log)],
             rds=name,
             # The edge of the mesh (Istio): the peer's address is the client's, and what it claims in x-forwarded-client-cert is dropped.
             use_remote_address=True,

@@ -2,12 +2,12 @@
 
 from functools import cache
 
+from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, tls, tracing
 from meshconsole.core.envoy import clusters as render
-from meshconsole.core.envoy import defaults, listeners, metrics, tls, tracing
 from meshconsole.core.envoy.draft import InboundDraft, Json, MtlsMode
 from meshconsole.core.envoy.filling import Once
 from meshconsole.core.envoy.resource_set import Blob, XdsType
-from meshconsole.core.envoy.vocabulary import metadata
+from meshconsole.core.envoy.vocabulary import metadata, named
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts, peer
 from meshconsole.core.mesh.model import Protocol, Workload, WorkloadPort
@@ -85,9 +85,12 @@ def _service_words(workload: Workload, tracer: Tracer) -> str:
 
 def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer) -> Blob:
     mesh, protocol = tracer.run.snapshot.mesh, _protocol(port)
-    tags = metrics.inbound_tags(_service_words(workload, tracer))
-    http = _http(draft, port, protocol, tags, mesh.tracing_sampling)
-    tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), metrics.tcp_loggers(tags))
+    words = _service_words(workload, tracer)
+    tags = metrics.inbound_tags(words)
+    http_logs = [*metrics.http_loggers(tags), *access_logs.inbound_http(mesh.access_log, words, draft.told)]
+    http = _http(draft, port, protocol, http_logs, mesh.tracing_sampling)
+    tcp_logs = [*metrics.tcp_loggers(tags), *access_logs.inbound_tcp(mesh.access_log, words)]
+    tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), tcp_logs)
     http_network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
     sniffed = protocol is Protocol.UNKNOWN
     as_http = protocol.is_http
@@ -120,7 +123,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     if sniffed:
         inspectors.append(listeners.http_inspector())
     body = listeners.listener(f"inbound|{port.number}", workload.address, port.number, chains, direction="INBOUND", inspectors=inspectors)
-    body.update(metadata(origins=draft.origins))
+    body.update(metadata(origins=draft.origins, allowing=named(draft.allowing), would_allow=named(draft.would_allow)))
     return blob(XdsType.LDS, f"inbound|{port.number}", body, tuple(dict.fromkeys(draft.origins)))
 
 
@@ -129,7 +132,7 @@ def _server_context(trust_domain: str, opaque: bool) -> Json:
     return Once(tls.mesh_server(trust_domain, [tls.ALPN]) if opaque else tls.mesh_server(trust_domain))
 
 
-def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, tags: metrics.Tags, sampling: float) -> Json:
+def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_log: list[Json], sampling: float) -> Json:
     name = cluster_name(port.number)
     action: Json = {"cluster": name, **defaults.timeouts("0s")}
     if protocol not in (Protocol.GRPC, Protocol.GRPC_WEB):
@@ -144,7 +147,7 @@ def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, tags: met
     return listeners.http_manager(
         f"inbound_0.0.0.0_{port.number}",
         filters=listeners.ordered(draft.http_filters),
-        access_log=metrics.http_loggers(tags),
+        access_log=access_log,
         route_config=config,
         # Istio: the peer's identity is appended for the application; what a plaintext caller claims is dropped.
         forward_client_cert_details="APPEND_FORWARD",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from meshconsole.core.envoy import defaults, listeners, metrics, routes, tracing
+from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, routes, tracing
 from meshconsole.core.envoy.draft import HttpFilter, Json
 from meshconsole.core.envoy.resource_set import Blob, Failure, Name, XdsType
 from meshconsole.core.envoy.wire import blob
@@ -38,7 +38,7 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     manager = listeners.http_manager(
         f"outbound_{address}_{port}",
         filters=listeners.ordered(filters),
-        access_log=metrics.http_loggers(metrics.outbound_tags()),
+        access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(tracer.run.snapshot.mesh.access_log)],
         rds=ROUTES,
         **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
     )

@@ -219,6 +219,12 @@ class InboundDraft:
     http_filters: dict[HttpFilter, list[Json]] = field(default_factory=dict)
     """v3 HttpFilter messages ({name, typed_config})."""
     network_filters: dict[NetworkFilter, list[Json]] = field(default_factory=dict)
+    allowing: list[Origin] = field(default_factory=list)
+    """Policies of which one must allow a request,"""
+    would_allow: list[Origin] = field(default_factory=list)
+    """and those of which one would have to, were they no dry run."""
+    told: list[Json] = field(default_factory=list)
+    """Access-log filters: requests that are told of whatever becomes of them."""
     origins: list[Origin] = field(default_factory=list)
 
 
@@ -262,6 +268,12 @@ class GatewayDraft:
     """SDS name -> envoy.extensions.transport_sockets.tls.v3.Secret, of those that servers name and that there are."""
     http_filters: dict[HttpFilter, list[Json]] = field(default_factory=dict)
     network_filters: dict[NetworkFilter, list[Json]] = field(default_factory=dict)
+    allowing: list[Origin] = field(default_factory=list)
+    """Policies of which one must allow a request,"""
+    would_allow: list[Origin] = field(default_factory=list)
+    """and those of which one would have to, were they no dry run."""
+    told: list[Json] = field(default_factory=list)
+    """Access-log filters: requests that are told of whatever becomes of them."""
     origins: list[Origin] = field(default_factory=list)
 
 

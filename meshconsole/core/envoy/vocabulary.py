@@ -34,10 +34,14 @@ def socket_address(address: str, port: int) -> Json:
 def metadata(*, origins: Iterable[Origin] = (), **ours: str) -> Json:
     """`metadata` with what is not empty; {} where nothing is."""
     fields = {key: value for key, value in ours.items() if value}
-    named = ", ".join(dict.fromkeys(str(o) for o in origins))
-    if named:
-        fields["origin"] = named
+    if origin := named(origins):
+        fields["origin"] = origin
     return {"metadata": {"filter_metadata": {NAMESPACE: fields}}} if fields else {}
+
+
+def named(origins: Iterable[Origin]) -> str:
+    """`Kind namespace/name`, with commas."""
+    return ", ".join(dict.fromkeys(str(o) for o in origins))
 
 
 def merged_metadata(body: Json, extra: Json) -> Json:

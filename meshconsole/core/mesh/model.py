@@ -172,6 +172,16 @@ class Authorizer:
 
 
 @dataclass(frozen=True)
+class AccessLog:
+    """Which requests Envoy tells of, besides those that failed."""
+
+    slow_ms: int = 1000
+    """Those that take at least that long; 0: none for being slow."""
+    sampling: float = 1.0
+    """Percent of all."""
+
+
+@dataclass(frozen=True)
 class MeshConfig:
     """What holds for the whole mesh (Istio's MeshConfig, the part that we have)."""
 
@@ -193,3 +203,5 @@ class MeshConfig:
     virtual_service_export: tuple[str, ...] = ("*",)
     destination_rule_export: tuple[str, ...] = ("*",)
     """exportTo of those that say none."""
+    access_log: AccessLog | None = None
+    """What the agents relay to the console; None: nothing."""

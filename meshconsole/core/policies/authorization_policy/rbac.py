@@ -8,6 +8,7 @@ left with what remains (more is refused or marked).
 
 from collections.abc import Iterable, Sequence
 
+from meshconsole.core.envoy import access_logs
 from meshconsole.core.envoy.draft import HttpFilter, Json, NetworkFilter
 
 from . import matchers, trust_domains
@@ -38,6 +39,13 @@ class _OnlyHttp(Exception):
 
 Asked = tuple[Attribute, Sequence[str], Sequence[str]]
 """An attribute, the values of which one must match, and those of which none may."""
+
+
+def told(action: Action, *, dry_run: bool) -> list[Json]:
+    """Access-log filters that select what AUDIT rules mark, and what dry-run policies would refuse."""
+    if action is Action.AUDIT:
+        return [access_logs.decided("envoy.common", "access_log_hint", True)]
+    return [access_logs.decided("envoy.filters.http.rbac", f"{_SHADOW_PREFIX[action]}shadow_engine_result", "denied")] if dry_run else []
 
 
 def policy_name(namespace: str, name: str, rule: int) -> str:

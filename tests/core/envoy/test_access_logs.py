@@ -1,0 +1,52 @@
+"""Access logs: one logger for all, a filter before it, and a real Envoy that takes both."""
+
+import pytest
+
+from meshconsole.core.compiler import Compiler, Demand
+from meshconsole.core.envoy import access_logs
+from meshconsole.core.envoy.wire import parse
+from meshconsole.core.mesh.model import AccessLog, MeshConfig, Workload, WorkloadPort
+from meshconsole.core.mesh.snapshot import Snapshot
+from tests.golden import bootstrap
+
+ONE = Workload(
+    "default", "reviews-v1", address="127.0.1.2", services=("reviews",), ports=(WorkloadPort(9080, "http"), WorkloadPort(9090, "tcp"))
+)
+
+
+def compiled(mesh: MeshConfig):
+    return Compiler().compile(Snapshot(mesh, [], [ONE], 1), ONE, Demand())
+
+
+def loggers(value):
+    if isinstance(value, dict):
+        if value.get("name") == "envoy.access_loggers.open_telemetry":
+            yield value
+        for each in value.values():
+            yield from loggers(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from loggers(each)
+
+
+def test_nothing_is_told_where_it_is_off():
+    assert not [found for blob in compiled(MeshConfig()) for found in loggers(parse(blob.type, blob.body))]
+
+
+def test_every_listener_tells_and_every_logger_has_a_filter():
+    found = [each for blob in compiled(MeshConfig(access_log=AccessLog())) for each in loggers(parse(blob.type, blob.body))]
+    assert len(found) >= 3 and all(each["filter"] for each in found)
+
+
+@pytest.mark.parametrize(("wanted", "kinds"), [(AccessLog(0, 0), 2), (AccessLog(1000, 0), 3), (AccessLog(1000, 1), 4), (AccessLog(0, 200), 3)])
+def test_errors_the_slow_and_a_sample_are_selected(wanted, kinds):
+    (logger,) = access_logs.outbound_http(wanted)
+    assert len(logger["filter"]["or_filter"]["filters"]) == kinds
+
+
+def test_envoy_takes_it(tmp_path):
+    secrets = bootstrap.Authority().issue("default", "reviews")
+    static = bootstrap.static([("reviews", compiled(MeshConfig(access_log=AccessLog(250, 0.5))))], secrets)
+    agent = {"name": access_logs.CLUSTER, "type": "STATIC", "load_assignment": {"cluster_name": access_logs.CLUSTER}}
+    static["static_resources"]["clusters"].append(agent)
+    assert bootstrap.validate(static, tmp_path) == ""
