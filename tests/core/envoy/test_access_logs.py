@@ -38,7 +38,9 @@ def test_every_listener_tells_and_every_logger_has_a_filter():
     assert len(found) >= 3 and all(each["filter"] for each in found)
 
 
-@pytest.mark.parametrize(("wanted", "kinds"), [(AccessLog(0, 0), 2), (AccessLog(1000, 0), 3), (AccessLog(1000, 1), 4), (AccessLog(0, 200), 3)])
+@pytest.mark.parametrize(
+    ("wanted", "kinds"), [(AccessLog(0, 0), 2), (AccessLog(1000, 0), 3), (AccessLog(1000, 1), 4), (AccessLog(0, 200), 3)]
+)
 def test_errors_the_slow_and_a_sample_are_selected(wanted, kinds):
     (logger,) = access_logs.outbound_http(wanted)
     assert len(logger["filter"]["or_filter"]["filters"]) == kinds
