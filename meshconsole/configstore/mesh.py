@@ -2,7 +2,8 @@
 
 from django.conf import settings
 
-from meshconsole.core.mesh.model import AccessLog, MeshConfig
+from meshconsole.core.envoy.reporting import AccessLog
+from meshconsole.core.mesh.model import MeshConfig
 from meshconsole.core.policies.mesh_config import MeshConfig as Said
 
 from . import loading

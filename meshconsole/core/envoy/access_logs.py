@@ -9,11 +9,10 @@ to the agent's socket. Operators are verified against Envoy 1.40 (tests/core/env
 from collections.abc import Sequence
 from functools import cache
 
-from meshconsole.core.mesh.model import AccessLog
-
 from .draft import Json
 from .filling import Once
 from .metrics import SERVICE
+from .reporting import AccessLog
 from .vocabulary import NAMESPACE, typed
 
 CLUSTER = "agent_logs"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from meshconsole.core.envoy.reporting import AccessLog
+
 Labels = dict[str, str]
 
 
@@ -169,16 +171,6 @@ class Authorizer:
     upstream_headers: tuple[str, ...] = ()
     allowed_headers: tuple[str, ...] = ()
     denied_headers: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class AccessLog:
-    """Which requests Envoy tells of, besides those that failed."""
-
-    slow_ms: int = 1000
-    """Those that take at least that long; 0: none for being slow."""
-    sampling: float = 1.0
-    """Percent of all."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import pytest
 
 from meshconsole.core.compiler import Compiler, Demand
 from meshconsole.core.envoy import access_logs
+from meshconsole.core.envoy.reporting import AccessLog
 from meshconsole.core.envoy.wire import parse
-from meshconsole.core.mesh.model import AccessLog, MeshConfig, Workload, WorkloadPort
+from meshconsole.core.mesh.model import MeshConfig, Workload, WorkloadPort
 from meshconsole.core.mesh.snapshot import Snapshot
 from tests.golden import bootstrap
 
