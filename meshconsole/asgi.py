@@ -15,6 +15,7 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.urls import path, re_path
 
+from meshconsole.accounts.proxies import TrustedProxies
 from meshconsole.agents.consumer import AgentConsumer
 from meshconsole.api.limits import BodyLimit
 from meshconsole.topology.consumer import TopologyConsumer
@@ -22,7 +23,8 @@ from meshconsole.xds import hub
 
 browser = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("topology", TopologyConsumer.as_asgi())])))
 websocket = URLRouter([path("agent", AgentConsumer.as_asgi()), re_path("^ws/", browser)])
-router = ProtocolTypeRouter({"http": BodyLimit(http, settings.MAX_UPLOAD_BYTES), "websocket": websocket})
+doors: Any = ProtocolTypeRouter({"http": BodyLimit(http, settings.MAX_UPLOAD_BYTES), "websocket": websocket})
+router = TrustedProxies(doors, settings.TRUSTED_PROXIES)
 
 
 async def application(scope, receive, send):

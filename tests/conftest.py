@@ -36,6 +36,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Tests that commit are cleaned up after by deleting every row; SQLite's trigger would forbid that for the audit log."""
+    from django.db import connection
+
+    from meshconsole.accounts import appendonly
+
+    with django_db_blocker.unblock():
+        if connection.vendor == "sqlite":
+            appendonly.unguard(connection, "audit_no_delete")
+
+
+@pytest.fixture(scope="session")
 def chromium() -> Iterator:
     """One real browser for all pages; contexts keep them apart."""
     from playwright.sync_api import sync_playwright

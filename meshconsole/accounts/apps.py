@@ -4,3 +4,8 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "meshconsole.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        from . import sessions
+
+        sessions.listen()

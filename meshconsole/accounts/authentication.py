@@ -1,10 +1,11 @@
 """`Authorization: Bearer msh_…` on REST requests; sessions are DRF's own."""
 
+from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.request import Request
 
-from . import tokens
+from . import lockout, tokens
 from .models import ApiToken, User
 
 
@@ -15,6 +16,11 @@ class TokenAuthentication(BaseAuthentication):
             return None
         token = tokens.find(plaintext.strip())
         if token is None:
+            # A right token is never refused: what is counted are requests that open nothing.
+            try:
+                lockout.begin(lockout.bearer(request.META.get("REMOTE_ADDR") or ""), timezone.now())
+            except lockout.TooMany as e:
+                raise Throttled(wait=e.seconds, detail="Too many requests with a token that is unknown, expired or revoked.")
             raise AuthenticationFailed("This token is unknown, expired or revoked.")
         return token.user, token
 

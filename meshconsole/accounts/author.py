@@ -24,7 +24,7 @@ def _everything(verb: str, kind: str, namespace: str | None) -> bool:
 class Author:
     user: str
     door: str = "system"
-    """browser, token, cli or system."""
+    """browser, token, cli, ci or system."""
     address: str = ""
     may: May = _everything
 
@@ -34,7 +34,8 @@ class Author:
         token = getattr(request, "auth", None)
         if token is not None:
             # A label for people who read the history, not a protection: any client may call itself the command line.
-            door = "cli" if request.headers.get("User-Agent", "").startswith("meshconsole/") else "token"
+            agent = request.headers.get("User-Agent", "")
+            door = "token" if not agent.startswith("meshconsole/") else "ci" if agent.endswith(" ci") else "cli"
         else:
             door = "browser"
         return cls(

@@ -58,3 +58,14 @@ def find(plaintext: str) -> ApiToken | None:
 def revoke(token: ApiToken) -> bool:
     """False if it was revoked before."""
     return ApiToken.objects.filter(pk=token.pk, revoked=None).update(revoked=timezone.now()) == 1
+
+
+def rotate(token: ApiToken) -> str | None:
+    """A new plaintext for the same token; the old one opens nothing from now on. None when the token is not alive."""
+    plaintext = PREFIX + secrets.token_urlsafe(32)
+    now = timezone.now()
+    living = ApiToken.objects.filter(models.Q(expires=None) | models.Q(expires__gt=now), pk=token.pk, revoked=None, digest=token.digest)
+    if living.update(digest=digest(plaintext), hint=plaintext[:8], last_used=None) != 1:
+        return None
+    token.refresh_from_db()
+    return plaintext

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from .views import alerts, changes, discovery, docs, logs, machines, mesh, resources, revisions, traces, trust
+from .views import alerts, auditing, changes, discovery, docs, logs, machines, mesh, people, resources, revisions, traces, trust
 
 one = "apis/<str:group>/<str:version>/namespaces/<str:namespace>/<str:plural>"
 
@@ -51,7 +51,18 @@ urlpatterns = [
     path("api/v1/join-tokens/<int:id>", trust.JoinToken.as_view()),
     path("api/v1/tokens", trust.Tokens.as_view()),
     path("api/v1/tokens/<int:id>", trust.Token.as_view()),
-    path("api/v1/audit", trust.Audit.as_view()),
+    path("api/v1/tokens/<int:id>/rotate", trust.RotateToken.as_view()),
+    path("api/v1/me", people.Me.as_view()),
+    path("api/v1/people", people.People.as_view()),
+    path("api/v1/people/<str:username>", people.Person.as_view()),
+    path("api/v1/people/<str:username>/roles/<str:namespace>", people.PersonRole.as_view()),
+    path("api/v1/people/<str:username>/invitation", people.PersonInvitation.as_view()),
+    path("api/v1/people/<str:username>/sessions", people.PersonSessions.as_view()),
+    path("api/v1/people/<str:username>/lockout", people.PersonLockout.as_view()),
+    path("api/v1/people/<str:username>/second-factor", people.PersonSecondFactor.as_view()),
+    path("api/v1/audit", auditing.Audit.as_view()),
+    path("api/v1/audit/export", auditing.AuditExport.as_view()),
+    path("api/v1/audit/verify", auditing.AuditVerify.as_view()),
     path("api/v1/alerts", alerts.Alerts.as_view()),
     path("api/v1/alerts/<int:id>", alerts.OneAlert.as_view()),
     path("api/v1/alerts/<int:id>/acknowledge", alerts.Acknowledge.as_view()),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import alerts, explaining, logs, mesh, processes, resources, tokens
+from . import alerts, explaining, logs, mesh, people, processes, resources, tokens
 from .connection import Settings
 
 app = typer.Typer(
@@ -48,3 +48,5 @@ for command in (
 app.add_typer(tokens.api_tokens, name="token")
 app.add_typer(tokens.join_tokens, name="join-token")
 app.add_typer(alerts.alerts, name="alerts")
+app.add_typer(people.people, name="people")
+app.add_typer(people.audit, name="audit")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -67,7 +68,8 @@ class Connection:
         import httpx
 
         self.settings, self.source = settings.whole(), source
-        headers = {"User-Agent": "meshconsole/0.1"}
+        # The audit log tells a pipeline's changes from a person's: every CI service sets CI.
+        headers = {"User-Agent": "meshconsole/0.1" + (" ci" if os.environ.get("CI", "") not in ("", "0", "false") else "")}
         if self.settings.token:
             headers["Authorization"] = f"Bearer {self.settings.token}"
         verify: Any = True
@@ -116,6 +118,20 @@ class Connection:
         if response.is_success:
             return response
         self._refused(response)
+
+    def lines(self, path: str, **params: Any) -> Iterator[str]:
+        """A long answer, line by line as it comes."""
+        import httpx
+
+        params = {k: v for k, v in params.items() if v not in (None, "")}
+        try:
+            with self.http.stream("GET", path, params=params) as response:
+                if not response.is_success:
+                    response.read()
+                    self._refused(response)
+                yield from response.iter_lines()
+        except httpx.HTTPError as e:
+            fail(f"{self.settings.server}: {type(e).__name__}: {e}")
 
     def _refused(self, response: httpx.Response) -> NoReturn:
         from .messages import show

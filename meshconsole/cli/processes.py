@@ -47,8 +47,8 @@ def web(
     words += ["--ws-ping-interval", "30", "--ws-ping-timeout", "60", "--backlog", "4096"]
     words += ["--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "5"]
     words += ["--access-log" if access_log else "--no-access-log", "--log-level", "info" if access_log else "warning"]
-    # Nobody is believed about X-Forwarded-For unless FORWARDED_ALLOW_IPS names the reverse proxy: it ends up in the audit log.
-    words += ["--proxy-headers" if os.environ.get("FORWARDED_ALLOW_IPS") else "--no-proxy-headers", "--no-server-header"]
+    # Whom to believe about X-Forwarded-For is the application's own setting (TRUSTED_PROXIES), for it ends up in the audit log.
+    words += ["--no-proxy-headers", "--no-server-header"]
     if tls_cert:
         words += ["--ssl-certfile", tls_cert, *(["--ssl-keyfile", tls_key] if tls_key else [])]
     become("uvicorn", *words)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from . import mesh
-from .navigation import SECTIONS, SETTINGS, TIMED
+from .navigation import SETTINGS, TIMED, sections
 from .scope import RANGES, Scope
 
 
@@ -25,5 +25,11 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "trust_domain": settings.TRUST_DOMAIN,
     }
     if not fragment:
-        said |= {"nav_sections": SECTIONS, "settings_item": SETTINGS, "ranges": RANGES, "timed": TIMED, "namespaces": mesh.namespaces(user)}
+        said |= {
+            "nav_sections": sections(user),
+            "settings_item": SETTINGS,
+            "ranges": RANGES,
+            "timed": TIMED,
+            "namespaces": mesh.namespaces(user),
+        }
     return said

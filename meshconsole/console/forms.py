@@ -88,3 +88,24 @@ class NewMaintenance(forms.Form):
                 raise forms.ValidationError(f"{label} stands twice")
             found[label] = value
         return found
+
+
+def _text(label: str, **more: Any) -> forms.CharField:
+    attributes = {"class": "input", "autocomplete": "off", **more.pop("attrs", {})}
+    return forms.CharField(label=label, widget=forms.TextInput(attrs=attributes), **more)
+
+
+class NewPerson(forms.Form):
+    username = _text("User name", max_length=150, attrs={"autocapitalize": "none"})
+    name = _text("Name", max_length=150, required=False)
+    email = _text("E-mail", max_length=254, required=False)
+    role = forms.ChoiceField(
+        label="Role",
+        choices=[("viewer", "Viewer: sees"), ("editor", "Editor: changes policies"), ("admin", "Admin: lets workloads and people in"), ("", "None yet")],
+        required=False, widget=forms.Select(attrs={"class": "input"}),
+    )  # fmt: skip
+    namespace = _text("In namespace", max_length=63, required=False, initial="*", attrs={"list": "known-namespaces"})
+    password = forms.CharField(
+        label="Password", required=False, max_length=4096, strip=False,
+        widget=forms.PasswordInput(attrs={"class": "input", "autocomplete": "new-password"}),
+    )  # fmt: skip

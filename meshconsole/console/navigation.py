@@ -1,6 +1,9 @@
 """The left navigation: sections, their pages, and the key that jumps there after `g`."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from meshconsole.accounts.permissions import may
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,8 @@ class Item:
     key: str
     inside: tuple[str, ...] = ()
     """URL names of the pages below it, for which it is the current one too."""
+    needs: tuple[str, str, str | None] | None = None
+    """(verb, kind, namespace) that one must be allowed, for the item to be there; the page asks again by itself."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,19 @@ SECTIONS = (
         Item("certificates", "Certificates", "shield-check", "k"),
         Item("join", "Join a workload", "plug", "j"),
     )),
+    Section("Console", (
+        Item("people", "People", "users", "u", ("person", "person-new", "person-act"), ("get", "Grant", None)),
+        Item("audit", "Audit log", "scroll-text", "y", (), ("get", "AuditEntry", "*")),
+    )),
 )  # fmt: skip
-SETTINGS = Item("settings", "Settings", "settings", ",")
+SETTINGS = Item("settings", "Settings", "settings", ",", ("security",))
+
+
+def sections(user: Any) -> list[Section]:
+    """Those that `user` may see anything in."""
+    found = [Section(s.title, tuple(i for i in s.items if i.needs is None or may(user, *i.needs))) for s in SECTIONS]
+    return [s for s in found if s.items]
+
 
 TIMED = frozenset({"overview", "services", "service", "workloads", "workload", "traces", "logs"})
 """Pages that look at a span of time, chosen in the masthead."""

@@ -13,7 +13,7 @@ from meshconsole.discovery import registry
 from meshconsole.xds import status
 
 from .. import examples, kinds, mesh
-from ..navigation import SECTIONS, SETTINGS
+from ..navigation import SETTINGS, sections
 
 
 @login_required
@@ -23,7 +23,7 @@ def palette(request: HttpRequest) -> JsonResponse:
 
 
 def _entries(request: HttpRequest) -> Iterator[dict[str, str]]:
-    for item in [i for section in SECTIONS for i in section.items] + [SETTINGS]:
+    for item in [i for section in sections(request.user) for i in section.items] + [SETTINGS]:
         yield {"group": "Pages", "title": item.title, "icon": item.icon, "url": reverse(item.view), "where": f"g {item.key}"}
     wanted = mesh.seen(request.user)
     if may(request.user, Verb.CREATE, mesh.ANY_KIND, None):
