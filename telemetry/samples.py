@@ -53,8 +53,13 @@ class Batch(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     bounds: tuple[float, ...] = ISTIO_BOUNDS
 
 
+class _Times(msgspec.Struct):
+    end: float
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Batch)
+_times = msgspec.msgpack.Decoder(_Times)
 
 
 def encode(batch: Batch) -> bytes:
@@ -64,3 +69,8 @@ def encode(batch: Batch) -> bytes:
 def decode(data: bytes) -> Batch:
     """Raises msgspec.DecodeError (ValidationError included)."""
     return _decoder.decode(data)
+
+
+def end(data: bytes) -> float:
+    """Until when an encoded batch counts, without decoding what it counts. Raises msgspec.DecodeError."""
+    return _times.decode(data).end

@@ -11,6 +11,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from meshconsole import measures
 from meshconsole.ca.issuing import Refusal
 from meshconsole.discovery.platforms import agents
 from meshconsole.xds import hub
@@ -191,6 +192,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
     async def _refuse(self, frame: protocol.Refused) -> None:
         log.warning("Agent %s refused: %s (%s)", self.link.facts.proxy_id if self.link else f"at {self.address}", frame.message, frame.code)
         self.closing = True
+        measures.REFUSED_AGENTS.labels(frame.code).inc()
         self._say(frame)
         with contextlib.suppress(Exception):  # whichever way the server says that the socket is gone
             await asyncio.wait_for(self.outbox.emptied(), 5)

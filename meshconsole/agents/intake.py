@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError
 
+from meshconsole import measures
 from meshconsole.xds.threads import in_database
 from proxyagent import protocol
-from telemetry import ingest
+from telemetry import ingest, samples
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ class Intake:
             self._room = asyncio.Event()
             await self._room.wait()
         self._waiting.append(frame)
+        measures.INGEST_WAITING.inc()
         if self._task is None:
             self._task = asyncio.ensure_future(self._drain())
 
@@ -40,18 +43,24 @@ class Intake:
             while self._waiting:
                 frame = self._waiting[0]
                 try:
-                    stored = await in_database(ingest.store, self._proxy_id, frame.epoch, frame.seq, frame.batch)
+                    with measures.INGEST_SECONDS.time():
+                        stored = await in_database(ingest.store, self._proxy_id, frame.epoch, frame.seq, frame.batch)
+                    measures.BATCHES.labels("stored").inc()
+                    measures.INGEST_LAG.observe(max(time.time() - samples.end(frame.batch), 0.0))
                 except ingest.Malformed as e:
                     # It would be sent again for ever; nothing of it can be kept.
                     log.error("%s sent figures that cannot be stored, and they are dropped: %s", self._proxy_id, e)
                     stored = frame.seq
+                    measures.BATCHES.labels("malformed").inc()
                 except (DatabaseError, InterfaceError, OSError) as e:
                     log.warning("The figures of %s cannot be stored now (%s); trying again", self._proxy_id, e)
+                    measures.BATCHES.labels("retried").inc()
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 10)
                     continue
                 pause = 0.5
                 self._waiting.pop(0)
+                measures.INGEST_WAITING.dec()
                 self._say(protocol.MetricsStored(frame.epoch, stored))
                 if self._room is not None:
                     self._room.set()
@@ -60,6 +69,7 @@ class Intake:
 
     def close(self) -> None:
         """What is not stored yet was not acknowledged: the agent sends it again."""
+        measures.INGEST_WAITING.dec(len(self._waiting))
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()

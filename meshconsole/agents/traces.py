@@ -6,6 +6,7 @@ from collections import deque
 
 from django.db import DatabaseError, InterfaceError
 
+from meshconsole import measures
 from meshconsole.core.mesh import peer
 from meshconsole.xds.threads import in_database
 from proxyagent import protocol
@@ -36,15 +37,19 @@ class Traces:
     def put(self, origin: spans.Origin, frame: protocol.Spans) -> None:
         if frame.dropped:
             log.warning("%s/%s dropped %d bytes of spans while this console was away", origin.namespace, origin.workload, frame.dropped)
-            self.dropped += frame.dropped
+            self._drop(frame.dropped)
         self._waiting.append((origin, frame.batch))
         self._size += len(frame.batch)
         while self._size > MOST:
             gone = len(self._waiting.popleft()[1])
             self._size -= gone
-            self.dropped += gone
+            self._drop(gone)
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._drain())
+
+    def _drop(self, size: int) -> None:
+        self.dropped += size
+        measures.SPAN_BYTES_DROPPED.inc(size)
 
     async def _drain(self) -> None:
         pause = 0.5
@@ -60,6 +65,7 @@ class Traces:
                     pause = min(pause * 2, 10)
                 else:
                     pause = 0.5
+                    measures.SPANS.inc(sum(piece.spans for piece in found))
                     break
 
     def _take(self) -> list[tuple[spans.Origin, bytes]]:

@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from django.conf import settings
 from django.db import transaction
 
+from meshconsole import measures
 from meshconsole.accounts import audit
 from meshconsole.accounts.author import Author
 from meshconsole.core.mesh.spiffe import Identity
@@ -131,6 +132,7 @@ def _sign(
         not_after=not_after,
         renew_at=renew_at,
     )
+    measures.CERTIFICATES.inc()
     audit.record(
         Author(f"agent {proxy_id}", "system", address),
         "issue",

@@ -39,6 +39,7 @@ def web(
 ) -> None:
     """The web process: pages, REST, the agents' WebSockets."""
     _many_files()
+    _count_together()
     words = ["meshconsole.asgi:application", "--host", host, "--port", str(port), "--workers", str(workers)]
     words += ["--loop", "uvloop" if _has("uvloop") else "auto", "--http", "httptools", "--lifespan", "on"]
     # Frames are compressed protobuf or small: deflating them again costs memory per agent and wins little.
@@ -60,8 +61,7 @@ def worker(
     beat: Annotated[bool, typer.Option(help="Be the alarm clock too. Exactly one worker must be.")] = True,
 ) -> None:
     """The background worker."""
-    home = Path(os.environ.get("MESHCONSOLE_HOME") or "var").absolute()
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    home = _count_together()
     words = ["-A", "meshconsole.celery", "worker", "--pool", pool, "--concurrency", str(concurrency), "--loglevel", "warning"]
     words += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     if beat:
@@ -78,6 +78,20 @@ def _has(module: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(module) is not None
+
+
+def _count_together() -> Path:
+    """Web processes and workers of one home answer `/metrics` together (meshconsole/measures.py). Its first process begins at zero. The home."""
+    home = Path(os.environ.get("MESHCONSOLE_HOME") or "var").absolute()
+    folder = home / "metrics"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    from meshconsole import measures
+
+    if not any(measures.runs(pid) for pid in measures.pids(folder)):
+        for path in folder.glob("*.db"):
+            path.unlink(missing_ok=True)
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(folder))
+    return home
 
 
 def _many_files() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
+from meshconsole import measures
 from meshconsole.configstore.signals import committed
 from meshconsole.core.compiler import Demand
 from meshconsole.core.envoy.resource_set import ResourceSet
@@ -64,6 +65,10 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._last_round = 0.0
+        self._changed = self._loop.time()
+        """When the news came that the next round is about."""
+        self._awaited: dict[str, float] = {}
+        """Proxies that have not yet taken a change -> when the news of it came."""
         self._garbage = Tender(self._loop.time())
         self._compiler = ThreadPoolExecutor(1, thread_name_prefix="mesh-compiler")
 
@@ -112,6 +117,7 @@ class Hub:
             before.close(protocol.Refused("replaced", "another agent with the same identity and name has connected"))
         link.ask(state.virtual_hosts, state.clusters)
         link.handle(s.Reported(state.digest, facts.told), self.revision)
+        measures.AGENTS.set(len(self.links))
         self._batch.put_whole(records.row(link, self.id))
         self._written.set()
         self._serve_soon(link)
@@ -122,6 +128,8 @@ class Hub:
         if self.links.get(proxy_id) is not link:
             return  # it was replaced
         del self.links[proxy_id]
+        self._awaited.pop(proxy_id, None)
+        measures.AGENTS.set(len(self.links))
         self._due.pop(proxy_id, None)
         self._noted.pop(proxy_id, None)
         self._batch.put_gone(proxy_id, timezone.now(), goodbye=goodbye)
@@ -136,9 +144,19 @@ class Hub:
     def applied(self, link: Link, frame: protocol.Applied) -> None:
         self._answers += 1
         link.applied(frame, self.revision)
+        self._measure(link, frame)
         if frame.errors:
             log.warning("%s refused a push: %s", link.facts.proxy_id, "; ".join(f"{t}: {e}" for t, e in frame.errors.items()))
         self._note(link)
+
+    def _measure(self, link: Link, frame: protocol.Applied) -> None:
+        measures.PUSHES.labels("nack" if frame.errors else "ack").inc()
+        for type_ in frame.errors:
+            measures.NACKS.labels(type_).inc()
+        if (link.in_sync or frame.errors) and (since := self._awaited.pop(link.facts.proxy_id, None)) is not None:
+            if link.in_sync:
+                measures.PUSH_SECONDS.observe(self._loop.time() - since)
+            measures.AWAITED.set(len(self._awaited))
 
     def listed(self, link: Link, frame: protocol.StateList) -> None:
         versions = {(s.XdsType(t), name): version for t, names in frame.versions.items() for name, version in names.items()}
@@ -185,6 +203,7 @@ class Hub:
             due, self._due = self._due, {}
             await self._round(due.values(), everybody=False)
             return
+        self._changed = self._loop.time()
         if not await self._settled():
             return
         self._news.clear()
@@ -208,6 +227,7 @@ class Hub:
     async def _round(self, links: Iterable[Link], *, everybody: bool) -> None:
         links = list(links)
         self._last_round = self._loop.time()
+        since = self._changed if everybody else self._last_round
         try:
             snapshot, stamp = await self._loop.run_in_executor(self._compiler, _load)
         except (DatabaseError, InterfaceError, OSError) as e:
@@ -229,9 +249,11 @@ class Hub:
         for start in range(0, len(links), SLICE):
             slice_ = links[start : start + SLICE]
             wanted = [(link.facts.namespace, link.facts.name, link.demand) for link in slice_]
-            sets = await self._loop.run_in_executor(self._compiler, _compile, snapshot, wanted)
+            with measures.COMPILE_SECONDS.time():
+                sets = await self._loop.run_in_executor(self._compiler, _compile, snapshot, wanted)
             for link, found in zip(slice_, sets, strict=True):
-                self._offer(link, found, snapshot.revision)
+                self._offer(link, found, snapshot.revision, since)
+            measures.AWAITED.set(len(self._awaited))
         if everybody:
             self.snapshot, self.stamp, self.revision = snapshot, stamp, snapshot.revision
             self._batch.revision = max(self._batch.revision, snapshot.revision)
@@ -239,13 +261,16 @@ class Hub:
         elif self.snapshot is None:
             self.snapshot = snapshot
 
-    def _offer(self, link: Link, found: ResourceSet | str | None, revision: int) -> None:
+    def _offer(self, link: Link, found: ResourceSet | str | None, revision: int, since: float) -> None:
         if self.links.get(link.facts.proxy_id) is not link or found is None:
             return
         if isinstance(found, str):
             link.compile_error = found
+            measures.COMPILE_FAILURES.inc()
         elif not link.offer(found, revision):
             return
+        elif not link.in_sync:
+            self._awaited.setdefault(link.facts.proxy_id, since)
         self._note(link)
 
     # --- loops ------------------------------------------------------------------------------------------------------

@@ -67,8 +67,9 @@ def test_prometheus_finds_the_proxies(bookinfo, victor):
 
 def test_the_consoles_own_figures_name_nobody(bookinfo, stored, stranger):
     text = stranger.get("/metrics").content.decode()
-    assert 'meshconsole_workloads{healthy="true"} 2\n' in text
-    assert "meshconsole_configuration_revision 1\n" in text
+    assert 'meshconsole_workloads{healthy="true"} 2.0\n' in text
+    assert "meshconsole_configuration_revision 1.0\n" in text
+    assert "# TYPE meshconsole_push_seconds histogram\n" in text
     assert "reviews" not in text
 
 

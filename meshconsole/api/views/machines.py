@@ -4,15 +4,16 @@ from django.db import connection
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from prometheus_client import CollectorRegistry, generate_latest
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from meshconsole import measures
 from meshconsole.configstore import store
-from meshconsole.discovery import registry, scraping
-from meshconsole.xds import status
+from meshconsole.discovery import scraping
 
-from .. import figures
+from ..present import Present
 from ..view import Anyone, View
 
 
@@ -51,7 +52,9 @@ class Metrics(View):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        text = figures.exposition(status.proxies(), registry.workloads(), store.latest())
+        present = CollectorRegistry()
+        present.register(Present())
+        text = generate_latest(present) + generate_latest(measures.registry())
         return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
