@@ -66,6 +66,8 @@ HEALTH_TOLERANCES = env.json("HEALTH_TOLERANCES", default=[])
 GRAFANA_URL = env("GRAFANA_URL", default="")
 JAEGER_URL = env("JAEGER_URL", default="")
 ZIPKIN_URL = env("ZIPKIN_URL", default="")
+TEMPO_DATASOURCE = env("TEMPO_DATASOURCE", default="")
+"""The uid of Grafana's Tempo datasource: pages of traces then link there."""
 OTLP_EXPORT_URL = env("OTLP_EXPORT_URL", default="")
 """Where all spans are sent on to: the base or the /v1/traces address of anything that takes OTLP over HTTP (Jaeger, Tempo, a collector)."""
 TRACING_SAMPLING = env.float("TRACING_SAMPLING", default=0.0)

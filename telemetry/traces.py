@@ -1,5 +1,6 @@
 """The only door by which traces are read. Its counterpart is spanstore.py."""
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from .assemble import Node, Trace, assemble
 from .models import SpanPiece, TraceSummary
 from .spans import Origin, Span, read
 
-__all__ = ["Found", "Node", "Span", "Summary", "Trace", "search", "trace"]
+__all__ = ["Found", "Node", "Span", "Summary", "Trace", "heat", "search", "trace", "without_words"]
 
 Order = Literal["newest", "slowest"]
 MOST_SPANS = 5000
@@ -90,6 +91,33 @@ def search(
     return Found(tuple(_summaries(found, namespaces)), more)
 
 
+HEAT_MOST = 50_000
+"""Traces that a heat map counts, the newest."""
+
+
+def heat(
+    start: float, end: float, columns: int, *, namespaces: Collection[str] | None = None, service: str = "", workload: str = ""
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """(column of time, third of a power of ten of milliseconds) -> (traces, of them with errors): how durations moved, of all traces and not only those listed."""
+    rows = TraceSummary.objects.filter(start__gte=int(start * 1e6), start__lt=int(end * 1e6))
+    if namespaces is not None:
+        rows = rows.filter(_touches(namespace__in=list(namespaces)))
+    if wanted := {key: said for key, said in (("service", service), ("workload", workload)) if said}:
+        rows = rows.filter(_touches(**wanted))
+    found: dict[tuple[int, int], tuple[int, int]] = {}
+    width = (end - start) * 1e6 / columns
+    for begun, ended, errors in rows.order_by("-start").values_list("start", "end", "errors")[:HEAT_MOST]:
+        cell = int((begun - start * 1e6) / width), level((ended - begun) / 1000)
+        n, bad = found.get(cell, (0, 0))
+        found[cell] = n + 1, bad + (errors > 0)
+    return found
+
+
+def level(ms: float) -> int:
+    """Thirds of a power of ten, 0 at 1 ms."""
+    return math.floor(math.log10(max(ms, 0.01)) * 3)
+
+
 def _touches(**where: Any) -> Exists:
     return Exists(SpanPiece.objects.filter(trace=OuterRef("id"), **where))
 
@@ -144,11 +172,11 @@ def trace(id: str, namespaces: Collection[str] | None = None) -> Trace | None:
         return None
     for piece in pieces:
         for span in _read(piece):
-            spans.append(span if _seen(piece.namespace, namespaces) else _without_words(span))
+            spans.append(span if _seen(piece.namespace, namespaces) else without_words(span))
         if len(spans) >= MOST_SPANS:
             break
     return assemble(id, spans[:MOST_SPANS])
 
 
-def _without_words(span: Span) -> Span:
+def without_words(span: Span) -> Span:
     return Span(span.trace, span.id, span.parent, HIDDEN, span.kind, span.start, span.end, span.error, "", Origin(HIDDEN))

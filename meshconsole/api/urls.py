@@ -45,6 +45,7 @@ urlpatterns = [
     path("api/v1/traces/<str:id>", traces.Trace.as_view()),
     path("api/v1/logs", logs.Logs.as_view()),
     path("api/v1/logs/<int:id>", logs.Log.as_view()),
+    path("api/v1/traces/<str:id>/comparison", traces.TraceComparison.as_view()),
     path("v1/traces", traces.Otlp.as_view()),
     path("api/v1/certificates", trust.Certificates.as_view()),
     path("api/v1/join-tokens", trust.JoinTokens.as_view()),

@@ -34,6 +34,7 @@ urlpatterns = [
     path("welcome/<str:uidb64>/<str:token>/", session.Welcome.as_view(), name="welcome"),
     path("topology/", topology.topology, name="topology"),
     path("traces/", traces.traces, name="traces"),
+    path("traces/compare/", traces.compare, name="trace-compare"),
     path("traces/<str:id>/", traces.trace, name="trace"),
     path("logs/", logs.logs, name="logs"),
     path("logs/<int:id>/", logs.log, name="log"),

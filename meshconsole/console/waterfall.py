@@ -1,7 +1,7 @@
 """Where a trace's spans and a search's dots stand in their drawings. Pure; templates/traces draws them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -72,12 +72,21 @@ def ticks(trace: Trace, count: int = 4) -> list[str]:
 PLOT_WIDTH, PLOT_HEIGHT, LEFT, BOTTOM, TOP = 1200, 190, 62, 24, 10
 
 
-def scatter(found: Sequence[Summary], start: float, end: float) -> dict[str, Any]:
-    """Duration over time; durations by their logarithm, for one trace of 2 s must not flatten a thousand of 5 ms."""
+COLUMNS = 60
+"""Of the heat map."""
+
+
+def scatter(
+    found: Sequence[Summary], start: float, end: float, heat: Mapping[tuple[int, int], tuple[int, int]] | None = None
+) -> dict[str, Any]:
+    """Duration over time; durations by their logarithm, for one trace of 2 s must not flatten a thousand of 5 ms. `heat` lies below: every trace is in it."""
     if not found:
         return {}
     low = math.floor(math.log10(max(min(t.ms for t in found), 0.01)))
     high = max(math.ceil(math.log10(max(t.ms for t in found) * 1.0001)), low + 1)
+    if heat:
+        low = min(low, math.floor(min(level for _, level in heat) / 3))
+        high = max(high, math.ceil((max(level for _, level in heat) + 1) / 3))
 
     def x(at: float) -> float:
         return LEFT + (at - start) / (end - start) * (PLOT_WIDTH - LEFT - 12)
@@ -107,7 +116,20 @@ def scatter(found: Sequence[Summary], start: float, end: float) -> dict[str, Any
         for n in range(5)
         for at in [start + (end - start) * n / 4]
     ]
+    most = max((n for n, _ in (heat or {}).values()), default=1)
+    cells = [
+        {
+            "x": f"{x(start + (end - start) * column / COLUMNS):.1f}",
+            "y": f"{y(10 ** ((level + 1) / 3)):.1f}",
+            "width": f"{(PLOT_WIDTH - LEFT - 12) / COLUMNS - 1:.1f}",
+            "height": f"{(PLOT_HEIGHT - TOP - BOTTOM) / (high - low) / 3 - 1:.1f}",
+            "opacity": f"{0.12 + 0.5 * math.log1p(n) / math.log1p(most):.2f}",
+            "bad": bad * 2 > n,
+            "title": f"{n} trace{'' if n == 1 else 's'}{f', {bad} with errors' if bad else ''}",
+        }
+        for (column, level), (n, bad) in sorted((heat or {}).items())
+    ]
     return {
-        "dots": dots, "levels": levels, "times": times, "width": PLOT_WIDTH, "height": PLOT_HEIGHT, "left": LEFT, "right": PLOT_WIDTH - 12,
+        "cells": cells, "dots": dots, "levels": levels, "times": times, "width": PLOT_WIDTH, "height": PLOT_HEIGHT, "left": LEFT, "right": PLOT_WIDTH - 12,
         "base": PLOT_HEIGHT - 6,
     }  # fmt: skip

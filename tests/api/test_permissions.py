@@ -52,6 +52,7 @@ TABLE = {
     ("GET", "/api/v1/traces/0af7651916cd43dd8448eb211c80319c"): VIEWERS,
     ("GET", "/api/v1/logs"): VIEWERS,
     ("GET", "/api/v1/logs/7777"): VIEWERS,
+    ("GET", "/api/v1/traces/0af7651916cd43dd8448eb211c80319c/comparison"): VIEWERS,
     ("POST", "/v1/traces"): EDITORS,
     ("GET", "/api/v1/certificates"): VIEWERS,
     ("GET", "/api/v1/join-tokens"): ADMINS,

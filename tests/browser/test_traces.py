@@ -39,6 +39,34 @@ def traced(console):
     return console
 
 
+def test_two_traces_of_one_request_are_compared(open_page, console):
+    now = time.time_ns()
+    for n, ms in ((5, 20), (6, 90)):
+        made = ExportTraceServiceRequest()
+        for service, id_, parent, start, end in (("cart", 1, 0, 0, ms + 10), ("bank", 2, 1, 5, ms)):
+            resource = made.resource_spans.add()
+            for key, value in (("service.name", service), ("service.namespace", "default")):
+                resource.resource.attributes.add(key=key).value.string_value = value
+            span = resource.scope_spans.add().spans.add(
+                trace_id=n.to_bytes(16, "big"), span_id=id_.to_bytes(8, "big"), name=f"GET /{service}", kind=2,
+                start_time_unix_nano=now + start * 10**6, end_time_unix_nano=now + end * 10**6,
+            )  # fmt: skip
+            if parent:
+                span.parent_span_id = parent.to_bytes(8, "big")
+        assert console.api.post(
+            "/v1/traces", content=made.SerializeToString(), headers={"content-type": "application/x-protobuf"}
+        ).is_success
+    page = open_page(console)
+    page.goto(f"/traces/{6:032x}/")
+    page.locator("summary", has_text="Compare").click()
+    page.locator(".pop a.item").first.click()
+    expect(page.locator("h1")).to_have_text("Two traces of GET /cart")
+    expect(page.locator("tbody tr", has_text="GET /bank")).to_contain_text("slower")
+    faults = _faults(page)
+    page.goto("/traces/")
+    assert not faults, "\n".join(faults)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_trace_is_found_by_its_errors_and_its_waterfall_says_what_went_wrong(open_page, traced, theme):
     page = open_page(traced, color_scheme=theme)

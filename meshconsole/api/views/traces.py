@@ -1,5 +1,6 @@
 """Traces: search, one by its id, and OpenTelemetry's own door for the spans of applications."""
 
+import re
 import time
 import zlib
 from typing import Any, cast
@@ -14,7 +15,7 @@ from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from telemetry import forward, spans, spanstore, traces
+from telemetry import comparing, forward, readers, spans, spanstore, traces
 from telemetry.meaning import meaning
 
 from .. import content
@@ -24,6 +25,7 @@ from .mesh import NAMESPACE, MeshView
 
 OBJECT = OpenApiTypes.OBJECT
 MAX_TAGS = 10
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def shown(trace: traces.Trace) -> dict[str, Any]:
@@ -141,10 +143,42 @@ class Trace(View):
 
     @extend_schema(summary="One trace with all its spans", responses=OBJECT, tags=["traces"])
     def get(self, request: Request, id: str) -> Response:
-        found = traces.trace(id.lower(), self.namespaces("Trace"))
+        return Response(plain(shown(self.found(id))))
+
+    def found(self, id: str) -> traces.Trace:
+        """Here, or read back from Jaeger or Zipkin."""
+        seen = self.namespaces("Trace")
+        found = traces.trace(id.lower(), seen)
+        if found is None and _ID.fullmatch(id.lower()) and (read := readers.trace(id.lower(), seen)):
+            found = read[1]
         if found is None:
             raise NotFound(f"There is no trace {id}; it may not have come yet, or not have been kept.")
-        return Response(plain(shown(found)))
+        return found
+
+
+class TraceComparison(Trace):
+    needs = {"GET": ("get", "Trace")}
+
+    @extend_schema(
+        summary="Two traces beside each other, step by step",
+        responses=OBJECT,
+        tags=["traces"],
+        parameters=[OpenApiParameter("with", str, required=True, description="The id of the trace that it is compared with.")],
+    )
+    def get(self, request: Request, id: str) -> Response:
+        other = self.text("with")
+        if not _ID.fullmatch(other.lower()):
+            raise ParseError(f"with: {other!r} is no trace id: 32 hexadecimal digits")
+        before, after = self.found(other), self.found(id)
+        steps = [
+            {
+                "what": s.word, "depth": s.depth, "service": s.node.span.origin.service, "namespace": s.node.span.origin.namespace,
+                "name": s.node.span.name, "kind": s.node.span.kind, "beforeMs": s.before.span.duration / 1000 if s.before else None,
+                "afterMs": s.after.span.duration / 1000 if s.after else None, "deltaMs": s.delta / 1000, "ownDeltaMs": s.own_delta / 1000,
+            }
+            for s in comparing.compare(before, after)
+        ]  # fmt: skip
+        return Response({"before": before.id, "after": after.id, "deltaMs": (after.duration - before.duration) / 1000, "steps": steps})
 
 
 class Otlp(View):

@@ -10,9 +10,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from meshconsole.core.mesh import peer
+from telemetry import comparing, readers
 from telemetry import traces as store
 
-from .. import kinds, mesh, waterfall
+from .. import elsewhere, kinds, mesh, waterfall
 from ..scope import Scope
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -28,19 +29,35 @@ def traces(request: HttpRequest) -> HttpResponse:
         return redirect("trace", id=looked_for)
     order = "slowest" if asked.get("order") == "slowest" else "newest"
     tags, wrong = _tags(asked.get("tags", ""))
-    found = store.search(
-        scope.start,
-        scope.end + 1,
-        namespaces=mesh.chosen(request.user, scope.namespace),
-        service=asked.get("service", "")[:200],
-        workload=asked.get("workload", "")[:200],
-        min_ms=_number(asked.get("min", "")),
-        max_ms=_number(asked.get("max", "")),
-        errors=asked.get("errors") == "1",
-        tags=tags,
-        order=cast(store.Order, order),
-        limit=SHOWN,
+    source = asked.get("source", "") if asked.get("source", "") in readers.backends() else ""
+    namespaces, service, workload = (
+        mesh.chosen(request.user, scope.namespace),
+        asked.get("service", "")[:200],
+        asked.get("workload", "")[:200],
     )
+    heat: dict[tuple[int, int], tuple[int, int]] = {}
+    if source:
+        try:
+            found = readers.search(source, scope.start, scope.end + 1, namespaces, service=service, min_ms=_number(asked.get("min", "")))
+        except readers.Unavailable as e:
+            found = store.Found((), False)
+            wrong.append(f"{e}.")
+    else:
+        found = store.search(
+            scope.start,
+            scope.end + 1,
+            namespaces=namespaces,
+            service=service,
+            workload=workload,
+            min_ms=_number(asked.get("min", "")),
+            max_ms=_number(asked.get("max", "")),
+            errors=asked.get("errors") == "1",
+            tags=tags,
+            order=cast(store.Order, order),
+            limit=SHOWN,
+        )
+        if found.more:
+            heat = store.heat(scope.start, scope.end + 1, waterfall.COLUMNS, namespaces=namespaces, service=service, workload=workload)
     return render(
         request,
         "traces/list.html",
@@ -50,7 +67,9 @@ def traces(request: HttpRequest) -> HttpResponse:
             "asked": asked,
             "wrong": wrong or ([f"{looked_for!r} is no trace id: 32 hexadecimal digits."] if looked_for else []),
             "filtered": any(asked.get(key) for key in ("service", "workload", "min", "max", "errors", "tags")),
-            "plot": waterfall.scatter(found.traces, scope.start, scope.end + 1),
+            "plot": waterfall.scatter(found.traces, scope.start, scope.end + 1, heat),
+            "source": source,
+            "sources": list(readers.backends()),
             "services": _services(request, scope.namespace),
             "sampling": settings.TRACING_SAMPLING,
         },
@@ -84,9 +103,7 @@ def _number(text: str) -> float:
 @login_required
 @require_GET
 def trace(request: HttpRequest, id: str) -> HttpResponse:
-    found = store.trace(id.lower(), mesh.seen(request.user))
-    if found is None:
-        raise Http404(f"There is no trace {id}: it may not have come yet, or not have been kept.")
+    found, source = _trace(request, id)
     rows = waterfall.rows(found)
     tones = {(r.node.span.origin.namespace, r.node.span.origin.service): r.tone for r in rows}
     policies = {p: kinds.Kind.named(p.kind) for row in rows for p in row.said.policies}
@@ -98,19 +115,74 @@ def trace(request: HttpRequest, id: str) -> HttpResponse:
         "legend": [(namespace, service, tone) for (namespace, service), tone in tones.items()],
         "policies": policies.items(),
         "slowest": sorted((r for r in rows if r.own_ms > 0), key=lambda r: -r.own_ms)[:5],
-        "others": others(found.id),
+        "others": elsewhere.trace(found.id, found.start / 1e6, found.end / 1e6),
+        "source": source,
+        "alike": _alike(request, found),
         "api_path": f"GET /api/v1/traces/{found.id}",
     }
     return render(request, "traces/detail.html", said)
 
 
-def others(id: str) -> list[tuple[str, str]]:
-    """(name, address) of the same trace in the tools that there are."""
-    found = []
-    if settings.JAEGER_URL:
-        found.append(("Jaeger", f"{settings.JAEGER_URL.rstrip('/')}/trace/{id}"))
-    if settings.ZIPKIN_URL:
-        found.append(("Zipkin", f"{settings.ZIPKIN_URL.rstrip('/')}/zipkin/traces/{id}"))
-    if settings.GRAFANA_URL:
-        found.append(("Grafana", settings.GRAFANA_URL))
-    return found
+def _trace(request: HttpRequest, id: str) -> tuple[store.Trace, str]:
+    """The trace, and where it was found: '' is here. Raises Http404."""
+    seen = mesh.seen(request.user)
+    found = store.trace(id.lower(), seen)
+    if found is not None:
+        return found, ""
+    if _ID.fullmatch(id.lower()) and (read := readers.trace(id.lower(), seen)):
+        return read[1], read[0]
+    raise Http404(f"There is no trace {id}: it may not have come yet, or not have been kept.")
+
+
+def _alike(request: HttpRequest, trace: store.Trace) -> list[store.Summary]:
+    """Other traces of the same request, to compare it with: those around it."""
+    root = trace.roots[0].span
+    around = store.search(
+        trace.start / 1e6 - 3600, trace.start / 1e6 + 3600, namespaces=mesh.seen_list(request.user), service=root.origin.service, limit=100
+    )
+    return [t for t in around.traces if t.name == root.name and t.id != trace.id][:8]
+
+
+@login_required
+@require_GET
+def compare(request: HttpRequest) -> HttpResponse:
+    ids = [request.GET.get(key, "").strip().lower() for key in ("a", "b")]
+    if not all(_ID.fullmatch(id) for id in ids):
+        raise Http404("Two trace ids are compared: 32 hexadecimal digits each.")
+    (before, _), (after, _) = (_trace(request, id) for id in ids)
+    steps = comparing.compare(before, after)
+    rows = [
+        {
+            "step": s,
+            "indent": min(s.depth, 12),
+            "before": s.before.span.duration / 1000 if s.before else None,
+            "after": s.after.span.duration / 1000 if s.after else None,
+            **_difference(s.delta),
+        }
+        for s in steps
+    ]
+    worst = sorted((s for s in steps if s.own_delta), key=lambda s: -abs(s.own_delta))[:5]
+    return render(
+        request,
+        "traces/compare.html",
+        {
+            "before": before,
+            "after": after,
+            "root": after.roots[0].span,
+            "rows": rows,
+            "worst": [{"step": s, **_difference(s.own_delta)} for s in worst],
+            "whole": _difference(after.duration - before.duration),
+            "before_ms": before.duration / 1000,
+            "after_ms": after.duration / 1000,
+            "changed": sum(s.word != "same" for s in steps),
+            "api_path": f"GET /api/v1/traces/{ids[1]}/comparison?with={ids[0]}",
+        },
+    )
+
+
+def _difference(microseconds: int) -> dict[str, Any]:
+    return {
+        "sign": "+" if microseconds > 0 else "−" if microseconds < 0 else "",
+        "by": abs(microseconds) / 1000,
+        "slower": microseconds > 0,
+    }

@@ -1,0 +1,48 @@
+"""The same trace, service and time in the tools that people already have: Jaeger, Zipkin, and Tempo through Grafana's Explore."""
+
+import json
+from urllib.parse import quote, urlencode
+
+from django.conf import settings
+
+
+def trace(id: str, start: float, end: float) -> list[tuple[str, str]]:
+    """(name, address) of one trace; `start` and `end` in unix seconds."""
+    found = []
+    if settings.JAEGER_URL:
+        found.append(("Jaeger", f"{settings.JAEGER_URL.rstrip('/')}/trace/{quote(id)}"))
+    if settings.ZIPKIN_URL:
+        found.append(("Zipkin", f"{_zipkin()}/traces/{quote(id)}"))
+    if settings.GRAFANA_URL and settings.TEMPO_DATASOURCE:
+        found.append(("Tempo", _explore({"query": id, "queryType": "traceql"}, start - 60, end + 60)))
+    return found
+
+
+def service(name: str, start: float, end: float) -> list[tuple[str, str]]:
+    """The traces of a service in a span of time."""
+    found = []
+    if settings.JAEGER_URL:
+        asked = {"service": name, "start": int(start * 1e6), "end": int(end * 1e6), "lookback": "custom", "limit": 20}
+        found.append(("Jaeger", f"{settings.JAEGER_URL.rstrip('/')}/search?{urlencode(asked)}"))
+    if settings.ZIPKIN_URL:
+        asked = {"serviceName": name.lower(), "lookback": "range", "startTs": int(start * 1e3), "endTs": int(end * 1e3)}
+        found.append(("Zipkin", f"{_zipkin()}/?{urlencode(asked)}"))
+    if settings.GRAFANA_URL and settings.TEMPO_DATASOURCE:
+        found.append(("Tempo", _explore({"query": "{resource.service.name=" + json.dumps(name) + "}", "queryType": "traceql"}, start, end)))
+    return found
+
+
+def _zipkin() -> str:
+    base = settings.ZIPKIN_URL.rstrip("/").removesuffix("/api/v2/spans")
+    return base if base.endswith("/zipkin") else f"{base}/zipkin"
+
+
+def _explore(query: dict[str, str], start: float, end: float) -> str:
+    """Grafana's documented address of Explore (schemaVersion 1)."""
+    uid = settings.TEMPO_DATASOURCE
+    pane = {
+        "datasource": uid,
+        "queries": [{"refId": "A", "datasource": {"type": "tempo", "uid": uid}, **query}],
+        "range": {"from": str(int(start * 1e3)), "to": str(int(end * 1e3))},
+    }
+    return f"{settings.GRAFANA_URL.rstrip('/')}/explore?" + urlencode({"schemaVersion": 1, "orgId": 1, "panes": json.dumps({"a": pane})})
