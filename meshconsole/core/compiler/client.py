@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from meshconsole.core.mesh.model import Labels, Workload
-from meshconsole.core.mesh.scope import Scope
+from meshconsole.core.mesh.scope import EgressProxy, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,11 @@ class ClientClass:
     outbound_port: int = 0
     """Where the client's own requests come in: a request to there would go round for ever."""
     gateway: bool = False
+    egress_proxy: EgressProxy | None = None
 
     @classmethod
     def of(cls, scope: Scope, outbound_port: int) -> "ClientClass":
-        return cls(scope.namespace, scope.hosts, scope.eager, scope.allow_any, outbound_port)
+        return cls(scope.namespace, scope.hosts, scope.eager, scope.allow_any, outbound_port, egress_proxy=scope.egress_proxy)
 
 
 LOCALITY = "topology.istio.io/locality"

@@ -8,7 +8,7 @@ from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
 
-from . import clusters, gateway, inbound, kinds, outbound, outbound_tcp, resolve, virtual_hosts
+from . import clusters, egress, gateway, inbound, kinds, outbound, outbound_tcp, resolve, virtual_hosts
 from .client import ClientClass, labels_of
 from .demand import Demand
 from .memo import Key, Memo, Result, Run, Tracer, Unit
@@ -33,16 +33,19 @@ class Compiler:
         if workload.kind is ProxyKind.GATEWAY:
             failures: list[Failure] = []
             return self._put_together(workload, gateway.units(run, workload, failures), None, failures)
-        client = ClientClass.of(self.scope(snapshot, workload), workload.outbound_port)
+        scope = self.scope(snapshot, workload)
+        client = ClientClass.of(scope, workload.outbound_port)
         shared = self._outbound(run, client, labels_of(workload), demand)
-        keys: list[Key] = [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
+        keys = inbound.keys(scope, workload)
         keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
-        keys += outbound_tcp.listener_keys(snapshot, workload, client, shared.tcp)
+        taken = egress.addresses(scope, workload)
+        keys += [key for key in outbound_tcp.listener_keys(snapshot, workload, client, shared.tcp) if egress.place(key) not in taken]
         failures = list(shared.failures)
         own = [unit for key in keys if (unit := run.attempt(key, labels_of(workload), failures)) is not None]
         called = dict.fromkeys(name for unit in own if unit.key[0] == "inbound" for name in unit.value)
         asked = [run.attempt(("cluster", client, name), labels_of(workload), failures) for name in called]
         own += [unit for unit in asked if unit is not None]
+        own += egress.units(run, scope, workload, failures)
         return self._put_together(workload, own, shared, failures)
 
     def _put_together(
@@ -140,6 +143,10 @@ class Compiler:
                 return outbound_tcp.compile_listener(tracer, key)
             case "placeholder":
                 return virtual_hosts.placeholder()
+            case "egress":
+                return egress.compile_listener(self.kinds, tracer, key)
+            case "egress-host":
+                return egress.compile_host(self.kinds, tracer, key)
             case "gateway":
                 return gateway.compile_gateway(self.kinds, tracer, key)
             case "gateway-host":

@@ -1,5 +1,7 @@
 """The unit of one port of a workload, as its callers see it: a listener before the application, and the cluster behind it."""
 
+import json
+from dataclasses import replace
 from functools import cache
 
 from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, tls, tracing
@@ -11,6 +13,7 @@ from meshconsole.core.envoy.vocabulary import metadata, named
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts, peer
 from meshconsole.core.mesh.model import Protocol, Workload, WorkloadPort
+from meshconsole.core.mesh.scope import Ingress, Scope
 from meshconsole.core.mesh.services import declared_protocol
 from meshconsole.core.policies.base import Phase
 
@@ -42,13 +45,46 @@ def compile_mtls(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
 
 def compile_inbound(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     """Value: the outbound clusters that its filters call."""
-    _, namespace, name, number = key
+    _, namespace, name, number, *said = key
     workload: Workload | None = tracer.ask("workload", namespace, name)
-    port = next((p for p in workload.ports if p.number == number), None) if workload else None
+    ingress = said[0] if said else None
+    assert ingress is None or isinstance(ingress, Ingress)
+    port = _port(workload, ingress, number) if workload else None
     if workload is None or port is None:
         return Result(())
     draft = _draft(kinds, tracer, workload, port)
-    return Result(tuple(draft.clusters), (_listener(draft, workload, port, tracer), _cluster(draft, workload, port, tracer)))
+    bind = (ingress.bind if ingress else "") or workload.address
+    cluster = _cluster(draft, workload, port, tracer, ingress.pool if ingress else "")
+    return Result(tuple(draft.clusters), (_listener(draft, workload, port, tracer, bind), cluster))
+
+
+def keys(scope: Scope, workload: Workload) -> list[Key]:
+    """The inbound units of a proxy: of the ports that its workload declares, or of those that a Sidecar says."""
+    ports = scope.ingress
+    if ports is None:
+        limits = scope.inbound_pool
+        ports = tuple(Ingress(p.number, pool=limits) for p in workload.ports) if limits else ()
+        if not limits:
+            return [("inbound", workload.namespace, workload.name, port.number) for port in workload.ports]
+    own = [each if each.pool else replace(each, pool=scope.inbound_pool) for each in ports]
+    return [("inbound", workload.namespace, workload.name, each.number, each) for each in own]
+
+
+def _port(workload: Workload, ingress: Ingress | None, number: object) -> WorkloadPort | None:
+    """None where there is nothing to listen for; nor where the listener would call itself."""
+    declared = next((p for p in workload.ports if p.number == number), None)
+    if ingress is None:
+        return declared
+    address, app_port = ingress.app_address, ingress.app_port
+    if not address:
+        address, app_port = (declared.app_address, declared.app_port) if declared else ("127.0.0.1", ingress.number)
+    elif address in ("0.0.0.0", "::"):
+        address = workload.address
+    if address == (ingress.bind or workload.address) and (app_port or ingress.number) == ingress.number:
+        return None
+    name = ingress.name or (declared.name if declared else "")
+    protocol = ingress.protocol or (declared.protocol if declared else Protocol.UNKNOWN)
+    return WorkloadPort(ingress.number, name, protocol, address, app_port)
 
 
 def cluster_name(number: int) -> str:
@@ -59,19 +95,22 @@ def _protocol(port: WorkloadPort) -> Protocol:
     return port.protocol or declared_protocol(port.name, port.number)
 
 
-def _cluster(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer) -> Blob:
-    name = cluster_name(port.number)
+def _cluster(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer, limits: str) -> Blob:
+    name, protocol = cluster_name(port.number), _protocol(port)
+    pool: Json = json.loads(limits)[protocol.is_http2] if limits else {}
     body: Json = {
         "name": name,
         "connect_timeout": defaults.CONNECT_TIMEOUT,
-        "circuit_breakers": {"thresholds": [defaults.thresholds()]},
+        "circuit_breakers": {"thresholds": [{**defaults.thresholds(), **pool.get("thresholds", {})}]},
+        **pool.get("body", {}),
         **metadata(service=_service_words(workload, tracer)),
     }
     body = render.static(body, [render.Target(port.app_address, port.app_port or port.number)])
-    protocol = _protocol(port)
     # Where nothing is declared, the application is spoken to as its client spoke to us.
     as_spoken: Json = {"use_downstream_protocol_config": {"http_protocol_options": {}, "http2_protocol_options": {}}}
-    body = render.with_http_options(body, as_spoken if protocol is Protocol.UNKNOWN else {}, http2=protocol.is_http2)
+    said: Json = pool.get("http_options", {})
+    spoken = protocol is Protocol.UNKNOWN and "explicit_http_config" not in said and "use_downstream_protocol_config" not in said
+    body = render.with_http_options(body, {**said, **(as_spoken if spoken else {})}, http2=protocol.is_http2)
     return blob(XdsType.CDS, name, body)
 
 
@@ -83,7 +122,7 @@ def _service_words(workload: Workload, tracer: Tracer) -> str:
     return peer.service_words(hosts.service_host(name, workload.namespace, domain), name, workload.namespace)
 
 
-def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer) -> Blob:
+def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer, bind: str) -> Blob:
     mesh, protocol = tracer.run.snapshot.mesh, _protocol(port)
     words = _service_words(workload, tracer)
     tags = metrics.inbound_tags(words)
@@ -122,7 +161,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     inspectors = [] if draft.mtls is MtlsMode.DISABLE else [listeners.tls_inspector()]
     if sniffed:
         inspectors.append(listeners.http_inspector())
-    body = listeners.listener(f"inbound|{port.number}", workload.address, port.number, chains, direction="INBOUND", inspectors=inspectors)
+    body = listeners.listener(f"inbound|{port.number}", bind, port.number, chains, direction="INBOUND", inspectors=inspectors)
     body.update(metadata(origins=draft.origins, allowing=named(draft.allowing), would_allow=named(draft.would_allow)))
     return blob(XdsType.LDS, f"inbound|{port.number}", body, tuple(dict.fromkeys(draft.origins)))
 

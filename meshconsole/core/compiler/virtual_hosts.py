@@ -8,6 +8,7 @@ from meshconsole.core.envoy.resource_set import XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts, peer
 from meshconsole.core.mesh.model import Service
+from meshconsole.core.mesh.scope import EgressProxy
 from meshconsole.core.policies.base import Phase
 
 from . import resolve
@@ -102,6 +103,11 @@ def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) 
         route: Json = {"match": {"prefix": "/"}, "name": "loop", "direct_response": {"status": 502, "body": {"inline_string": advice}}}
         facts = HostFacts(())
         words = "BlackHoleCluster;BlackHoleCluster;"
+    elif client.allow_any and client.egress_proxy is not None:
+        cluster = egress_cluster(UnitView(tracer, client), client.egress_proxy, canonical.port)
+        route = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.route_action()}}
+        facts = HostFacts((cluster,))
+        words = "PassthroughCluster;PassthroughCluster;"
     elif client.allow_any and not hosts.is_wildcard(canonical.host):
         cluster = PASSTHROUGH + authority
         route = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.timeouts("0s")}}
@@ -113,6 +119,10 @@ def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) 
         words = "BlackHoleCluster;BlackHoleCluster;"
     body = routes.virtual_host(canonical.name, domains, [route], service=words)
     return Result(facts, (blob(XdsType.VHDS, canonical.name, body),))
+
+
+def egress_cluster(view: UnitView, proxy: EgressProxy, port: int) -> str:
+    return view.cluster(proxy.host, proxy.namespace, port=proxy.port or None, subset=proxy.subset, default_port=port)
 
 
 def placeholder() -> Result:

@@ -3,15 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from meshconsole.core.resources import locality
-from meshconsole.core.resources.common import seconds
+from meshconsole.core.resources import connection_pool, locality
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.locality import LocalityLbSetting, ZoneAwareLbSetting
 from meshconsole.core.resources.names import export_faults, host_fault, label_faults, name_fault
 
 from .schema import (
     ClientTls,
-    ConnectionPool,
     ConsistentHash,
     DestinationRuleSpec,
     LoadBalancer,
@@ -27,7 +25,6 @@ Fault = tuple[str, str]
 
 _SUBSET = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _HEADER = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
-MAX_KEEPALIVE, MAX_PROBES = 32767, 127
 MAX_SNI = 255
 _KEYS = {
     "http_header_name": "httpHeaderName",
@@ -133,7 +130,7 @@ def _parts(policy: TrafficPolicy | PortPolicy, path: str) -> Iterator[Fault]:
     if policy.load_balancer:
         yield from _balancer(policy.load_balancer, f"{path}.loadBalancer")
     if policy.connection_pool:
-        yield from _pool(policy.connection_pool, f"{path}.connectionPool")
+        yield from connection_pool.faults(policy.connection_pool, f"{path}.connectionPool")
     if policy.outlier_detection:
         yield from _outliers(policy.outlier_detection, f"{path}.outlierDetection")
     if policy.tls:
@@ -169,26 +166,6 @@ def _hash(given: ConsistentHash, path: str) -> Iterator[Fault]:
         yield path, "ringHash and maglev exclude one another; keep one"
     if given.maglev and given.maglev.table_size and not _is_prime(given.maglev.table_size):
         yield f"{path}.maglev.tableSize", f"{given.maglev.table_size} is no prime number"
-
-
-def _pool(given: ConnectionPool, path: str) -> Iterator[Fault]:
-    if given.tcp is None and given.http is None:
-        yield path, "says nothing; add tcp or http"
-    for name, part in (("tcp", given.tcp), ("http", given.http)):
-        if part is not None and not part.model_fields_set:
-            yield f"{path}.{name}", "says nothing; leave it out"
-    alive = given.tcp.tcp_keepalive if given.tcp else None
-    if alive:
-        for name, duration in (("time", alive.time), ("interval", alive.interval)):
-            if duration and seconds(duration) > MAX_KEEPALIVE:
-                yield f"{path}.tcp.tcpKeepalive.{name}", f"{duration} is longer than {MAX_KEEPALIVE}s, the most that Linux takes"
-        if alive.probes > MAX_PROBES:
-            yield f"{path}.tcp.tcpKeepalive.probes", f"{alive.probes} are more than {MAX_PROBES}, the most that Linux takes"
-    http = given.http
-    if http and http.http2_keep_alive and not http.http2_keep_alive.timeout:
-        yield f"{path}.http.http2KeepAlive.timeout", "is required"
-    if http and http.use_client_protocol and http.h2_upgrade_policy == "UPGRADE":
-        yield f"{path}.http.useClientProtocol", "useClientProtocol and h2UpgradePolicy: UPGRADE exclude one another; keep one"
 
 
 def _outliers(given: OutlierDetection, path: str) -> Iterator[Fault]:

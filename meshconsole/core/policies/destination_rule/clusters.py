@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 from meshconsole.core.envoy.draft import ClusterDraft, Json
 from meshconsole.core.mesh.model import Port
-from meshconsole.core.resources.common import proto_duration, seconds
+from meshconsole.core.resources.common import proto_duration
+from meshconsole.core.resources.connection_pool import ConnectionPool
 
+from .._connections import connections
 from . import balancing, tls
-from .schema import H2Upgrade, HttpPool, OutlierDetection, RetryBudget, TcpKeepalive, TcpPool, TrafficPolicy
+from .schema import OutlierDetection, RetryBudget, TrafficPolicy
 
 
 def write(policy: TrafficPolicy, draft: ClusterDraft, *, credentials: bool = False) -> None:
@@ -19,7 +21,7 @@ def write(policy: TrafficPolicy, draft: ClusterDraft, *, credentials: bool = Fal
     if policy.load_balancer:
         balancing.write(policy.load_balancer, draft)
     if policy.connection_pool:
-        _connections(policy.connection_pool.tcp or TcpPool(), policy.connection_pool.http or HttpPool(), draft)
+        _connections(policy.connection_pool, draft)
     if policy.outlier_detection:
         _outliers(policy.outlier_detection, draft)
     if policy.retry_budget:
@@ -34,55 +36,13 @@ def _thresholds(draft: ClusterDraft) -> Json:
     return draft.body["circuit_breakers"]["thresholds"][0]
 
 
-def _connections(tcp: TcpPool, http: HttpPool, draft: ClusterDraft) -> None:
-    limits = {
-        "max_connections": tcp.max_connections,
-        "max_pending_requests": http.http1_max_pending_requests,
-        "max_requests": http.http2_max_requests,
-        "max_retries": http.max_retries,
-    }
-    # 0 cannot be told from unset in Istio's API: it is the default, 2^32-1.
-    _thresholds(draft).update({name: limit for name, limit in limits.items() if limit})
-    if tcp.connect_timeout:
-        draft.body["connect_timeout"] = proto_duration(tcp.connect_timeout)
-    if tcp.tcp_keepalive:
-        draft.body["upstream_connection_options"] = {"tcp_keepalive": _keepalive(tcp.tcp_keepalive)}
-    common: Json = {}
-    idle = http.idle_timeout or tcp.idle_timeout
-    if idle is not None:
-        common["idle_timeout"] = proto_duration(idle)
-    if tcp.max_connection_duration:
-        common["max_connection_duration"] = proto_duration(tcp.max_connection_duration)
-    if http.max_requests_per_connection:
-        common["max_requests_per_connection"] = http.max_requests_per_connection
-    for name, limit in (("idle_timeout", tcp.idle_timeout), ("max_downstream_connection_duration", tcp.max_connection_duration)):
-        if limit is not None:
-            draft.tcp_proxy[name] = proto_duration(limit)
-    if common:
-        draft.http_options["common_http_protocol_options"] = common
-    _protocol(http, draft)
-
-
-def _protocol(http: HttpPool, draft: ClusterDraft) -> None:
+def _connections(pool: ConnectionPool, draft: ClusterDraft) -> None:
     assert isinstance(draft.port, Port)
-    http2: Json = {}
-    if http.max_concurrent_streams:
-        http2["max_concurrent_streams"] = http.max_concurrent_streams
-    if http.http2_keep_alive:
-        alive = {"interval": http.http2_keep_alive.interval, "timeout": http.http2_keep_alive.timeout}
-        http2["connection_keepalive"] = {name: proto_duration(value) for name, value in alive.items() if value}
-    if http.use_client_protocol:
-        draft.http_options["use_downstream_protocol_config"] = {"http_protocol_options": {}, "http2_protocol_options": http2}
-    elif http.h2_upgrade_policy is H2Upgrade.UPGRADE or (http2 and draft.port.protocol.is_http2):
-        draft.http_options["explicit_http_config"] = {"http2_protocol_options": http2}
-
-
-def _keepalive(said: TcpKeepalive) -> Json:
-    made: Json = {"keepalive_probes": said.probes} if said.probes else {}
-    for name, duration in (("keepalive_time", said.time), ("keepalive_interval", said.interval)):
-        if duration:
-            made[name] = max(1, int(seconds(duration)))  # Envoy takes whole seconds
-    return made
+    means = connections(pool, http2=draft.port.protocol.is_http2)
+    _thresholds(draft).update(means.thresholds)
+    draft.body.update(means.body)
+    draft.http_options.update(means.http_options)
+    draft.tcp_proxy.update(means.tcp_proxy)
 
 
 def _outliers(said: OutlierDetection, draft: ClusterDraft) -> None:

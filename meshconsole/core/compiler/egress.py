@@ -1,0 +1,180 @@
+"""
+The listeners that a Sidecar's egress asks for by port or Unix socket, each with hosts of its own. Counterpart: outbound.py, the one for all.
+
+Their routes are complete and not on demand: a Sidecar names what is to be reached. Two units, and those of outbound_tcp.py for TCP and TLS:
+
+    ("egress", client, Egress)               the listener with its route configuration; value: the clusters that they lead to
+    ("egress-host", client, Canonical, each) one of its virtual hosts; value: (facts, body, origins), None where nothing is routed
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, routes, tracing
+from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json
+from meshconsole.core.envoy.resource_set import Failure, Origin, XdsType
+from meshconsole.core.envoy.wire import blob
+from meshconsole.core.mesh import hosts
+from meshconsole.core.mesh.model import Resolution, Service, Workload
+from meshconsole.core.mesh.scope import Egress, Scope
+from meshconsole.core.policies.base import Phase
+
+from . import resolve
+from .client import ClientClass, labels_of
+from .kinds import Kinds
+from .memo import Key, Result, Run, Tracer, Unit
+from .outbound import NEEDED, http_ports
+from .outbound_tcp import TcpPort
+from .resolve import Canonical
+from .view import UnitView
+from .virtual_hosts import HostFacts, default_route, egress_cluster, render, write
+
+
+class Served(NamedTuple):
+    facts: HostFacts
+    body: Json
+    origins: tuple[Origin, ...]
+
+
+def addresses(scope: Scope, workload: Workload) -> set[tuple[str, int]]:
+    """Where a proxy's egress listeners stand."""
+    return {(each.bind or workload.outbound_address, each.port) for each in scope.listeners}
+
+
+def place(key: Key) -> tuple[object, int]:
+    """Where a `tcp-listener` stands."""
+    _, _, address, port = key
+    assert isinstance(port, TcpPort)
+    return address, port.number
+
+
+def units(run: Run, scope: Scope, workload: Workload, failures: list[Failure]) -> list[Unit]:
+    """Every egress listener of a proxy, and the clusters that they lead to."""
+    labels, found, clusters = labels_of(workload), [], {}
+    for each in scope.listeners:
+        if each.port in run.snapshot.bound.get(each.bind or workload.outbound_address, ()):
+            failures.append(_taken(each.bind or workload.outbound_address, each.port, scope.origin))
+            continue
+        client = ClientClass(scope.namespace, each.hosts, True, scope.allow_any, egress_proxy=scope.egress_proxy)
+        own = each if each.bind else replace(each, bind=workload.outbound_address)
+        if own.protocol.is_opaque:
+            keys = _opaque(run, client, own, labels, failures)
+        else:
+            keys = [("egress", client, own)]
+        for key in keys:
+            unit = run.attempt(key, labels, failures)
+            if unit is None:
+                continue
+            if key[0] != "tcp-host":
+                found.append(unit)
+            if key[0] != "tcp-listener":
+                clusters.update(dict.fromkeys(("cluster", client, name) for name in unit.value.clusters))
+    asked = [run.attempt(key, labels, failures) for key in clusters]
+    return found + [unit for unit in asked if unit is not None]
+
+
+def _taken(address: str, port: int, origin: str) -> Failure:
+    """Envoy would refuse a second listener there; the proxy's other ones are not to suffer."""
+    kind, _, name = origin.partition(" ")
+    namespace, _, name = name.partition("/")
+    reason = "a workload or its proxy listens there already: give the egress listener another bind or port"
+    return Failure(f"egress {address}:{port}", (Origin(kind, namespace, name, "spec.egress"),), reason)
+
+
+def _opaque(run: Run, client: ClientClass, egress: Egress, labels: dict[str, str], failures: list[Failure]) -> list[Key]:
+    """The units of a listener for connections: the TCP and TLS services of its port."""
+    ports = run.attempt(("tcp-ports", client), labels, failures)
+    named = [port for port in (ports.value if ports else ()) if not port.address and (not egress.port or port.number == egress.port)]
+    keys: list[Key] = [("tcp-host", client, host, port.number) for port in named for host in port.hosts]
+    return keys + [("tcp-listener", client, egress.bind, port) for port in named[:1]]
+
+
+def compile_listener(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    """Value: HostFacts, of all its virtual hosts."""
+    _, client, egress = key
+    assert isinstance(client, ClientClass) and isinstance(egress, Egress)
+    view = UnitView(tracer, client)
+    bodies: list[Json] = []
+    clusters: dict[str, None] = {}
+    filters: dict[HttpFilter, list[Json]] = {}
+    origins: dict[Origin, None] = {}
+    for canonical in _hosts(kinds, tracer, view, egress):
+        served: Served | None = tracer.unit(("egress-host", client, canonical, bool(egress.port))).value
+        if served is not None:
+            bodies.append(served.body)
+            clusters.update(dict.fromkeys(served.facts.clusters))
+            filters.update({place: [NEEDED[place]] for place in served.facts.filters if place in NEEDED})
+            origins.update(dict.fromkeys(served.origins))
+    if not any("*" in body["domains"] for body in bodies):
+        bodies.append(_others(view, client, egress, clusters))
+    unix = not egress.port
+    name = egress.bind if unix else f"{egress.bind}_{egress.port}"
+    manager = listeners.http_manager(
+        f"outbound_{name}",
+        filters=listeners.ordered(filters),
+        access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(tracer.run.snapshot.mesh.access_log)],
+        rds=egress.name,
+        **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
+    )
+    body = listeners.listener(name, egress.bind, egress.port, [listeners.chain(name, {}, manager)], direction="OUTBOUND")
+    if unix:
+        body.pop("enable_reuse_port")
+    config = routes.route_config(egress.name, bodies, defaults.MAX_DIRECT_RESPONSE_BYTES)
+    blobs = (blob(XdsType.LDS, name, body), blob(XdsType.RDS, egress.name, config, tuple(origins)))
+    return Result(HostFacts(tuple(clusters), frozenset(filters)), blobs)
+
+
+def _hosts(kinds: Kinds, tracer: Tracer, view: UnitView, egress: Egress) -> list[Canonical]:
+    """The visible services that have the port, and the hosts that only a VirtualService speaks of."""
+    found: dict[Canonical, None] = {}
+    services = [view.exactly(host) for host in dict.fromkeys(host for _, host in tracer.ask("hosts"))]
+    for service in services:
+        if service is not None and not _anywhere(service):
+            numbers = [number for number in http_ports(service) if egress.port in (0, number)]
+            found.update(dict.fromkeys(Canonical(service.host, number) for number in numbers))
+    known = {service.host for service in services if service is not None}
+    for kind in kinds.of(Phase.ROUTES) if egress.port else ():
+        for host in tracer.ask("concerned", kind):
+            if host not in known and not tracer.ask("service", host):
+                found[Canonical(host, egress.port)] = None
+    return sorted(found, key=lambda each: (each.host, each.port))
+
+
+def _anywhere(service: Service) -> bool:
+    """A wildcard whose hosts are known only from requests."""
+    return hosts.is_wildcard(service.host) and service.resolution is Resolution.NONE
+
+
+def compile_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    _, client, canonical, own_port = key
+    assert isinstance(client, ClientClass) and isinstance(canonical, Canonical)
+    view = UnitView(tracer, client)
+    service = view.exactly(canonical.host)
+    if own_port:
+        # Whoever calls here has chosen the port already.
+        names = resolve.spellings(view, service) if service else [canonical.host]
+        domains = tuple([f"{name}:{canonical.port}" for name in names] + names)
+    else:
+        domains = resolve.domains(view, service, canonical.host, canonical.port)
+    draft = HostDraft(host=canonical.host, port=canonical.port, domains=domains, service=service, client_labels=view.labels)
+    if service is not None:
+        draft.routes = [default_route(view, service, canonical.port)]
+    write(kinds, tracer, view, draft)
+    if not draft.routes:
+        return Result(None)
+    facts, body = render(draft, service, tracer, client, f"{canonical.host}:{canonical.port}")
+    return Result(Served(facts, body, tuple(dict.fromkeys(draft.origins))))
+
+
+def _others(view: UnitView, client: ClientClass, egress: Egress, clusters: dict[str, None]) -> Json:
+    """Hosts that it is not for. With ALLOW_ANY they would go where the caller was going, which is this very listener: only an egress
+    proxy can take them."""
+    if client.allow_any and client.egress_proxy is not None:
+        cluster = egress_cluster(view, client.egress_proxy, egress.port or 80)
+        clusters[cluster] = None
+        route: Json = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.route_action()}}
+        words = "PassthroughCluster;PassthroughCluster;"
+    else:
+        route = {"match": {"prefix": "/"}, "name": "block_all", "direct_response": {"status": 502}}
+        words = "BlackHoleCluster;BlackHoleCluster;"
+    return routes.virtual_host("others", ["*"], [route], service=words)
