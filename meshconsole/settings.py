@@ -178,6 +178,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{n}"}
     for n in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
+PASSWORD_SIGN_IN = env.bool("PASSWORD_SIGN_IN", default=True)
+"""False: people sign in at the OIDC provider only."""
+OIDC_ISSUER = env("OIDC_ISSUER", default="")
+"""The issuer of a single sign-on provider (https://login.example.com/realms/main); empty: no single sign-on."""
+OIDC_CLIENT_ID = env("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env("OIDC_CLIENT_SECRET", default="")
+OIDC_SCOPES = env("OIDC_SCOPES", default="openid profile email")
+OIDC_NAME = env("OIDC_NAME", default="Continue with single sign-on")
+"""What the button says."""
+OIDC_USERNAME_CLAIM = env("OIDC_USERNAME_CLAIM", default="preferred_username")
+OIDC_GROUPS_CLAIM = env("OIDC_GROUPS_CLAIM", default="groups")
+OIDC_ROLES = env.json("OIDC_ROLES", default={})
+"""What a group gives: {"mesh-admins": {"*": "admin"}, "payments-team": {"payments": "editor"}}."""
+OIDC_REQUIRED_GROUPS = env.list("OIDC_REQUIRED_GROUPS", default=[])
+"""Who is in none of these may not sign in; empty: everybody that the provider knows may, and sees what their groups give."""
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"

@@ -6,6 +6,6 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from . import sessions
+        from . import checks, sessions  # noqa: F401 - registers itself
 
         sessions.listen()

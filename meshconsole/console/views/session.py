@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth import login, logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, PasswordResetConfirmView
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.urls import reverse, reverse_lazy
@@ -17,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from meshconsole.accounts import audit, factors, lockout, people
+from meshconsole.accounts import audit, factors, lockout, people, sso
 from meshconsole.accounts.author import Author
 from meshconsole.accounts.models import User
 
@@ -70,6 +71,8 @@ class SignIn(LoginView):
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: str, **kwargs: str) -> HttpResponse:
+        if not passwords():
+            raise PermissionDenied("Sign in at the single sign-on provider.")
         name = request.POST.get("username", "")
         device = request.COOKIES.get(lockout.DEVICE_COOKIE, "")
         try:
@@ -99,7 +102,20 @@ class SignIn(LoginView):
         return answer
 
     def get_context_data(self, **more: Any) -> dict[str, Any]:
-        return super().get_context_data(**more)
+        return {**super().get_context_data(**more), **login_context(self.request)}
+
+
+def login_context(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "next": request.POST.get("next", request.GET.get("next", "")),
+        "sso_name": settings.OIDC_NAME if sso.configured() else "",
+        "passwords": passwords(),
+    }
+
+
+def passwords() -> bool:
+    """May anybody sign in by password? Only where the provider is the alternative can that be switched off."""
+    return settings.PASSWORD_SIGN_IN or not sso.configured()
 
 
 def _end(seconds: float) -> float:
