@@ -1,5 +1,7 @@
 """The unit of one outbound cluster: `outbound|<port>|<subset>|<fqdn>` with its endpoints."""
 
+import re
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from meshconsole.core.envoy import clusters as render
@@ -40,12 +42,16 @@ def parse_name(name: str) -> tuple[int, str, str] | None:
     return int(parts[1]), parts[2], parts[3]
 
 
+_DNAT = re.compile(r"outbound_\.(\d+)_\.([^|]*?)_\.([^|]+)")
+
+
 def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     _, client, name = key
     assert isinstance(client, ClientClass) and isinstance(name, str)
     if name.startswith(PASSTHROUGH):
         return Result(ClusterFacts(True), (passthrough(name),))
-    parsed = parse_name(name)
+    through = _DNAT.fullmatch(name)
+    parsed = (int(through[1]), through[2], through[3]) if through else parse_name(name)
     view = UnitView(tracer, client)
     if parsed is None or (service := view.reached(parsed[2])) is None or (port := service.port(parsed[0])) is None:
         return Result(ClusterFacts(False))
@@ -68,6 +74,10 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     if subset and not draft.subset_labels and not draft.origins:
         # No DestinationRule defines it: it is no cluster, and a route to it answers 503 NC, as in Istio.
         return Result(ClusterFacts(False))
+    if through:
+        # An east-west gateway's (Istio: sni-dnat): what comes is mesh TLS already, and goes on as it is to those who take it.
+        draft.tls, draft.mtls_forced, draft.auto_mtls, draft.passthrough = None, False, False, False
+        service = replace(service, endpoints=tuple(e for e in service.endpoints if e.mtls))
     return Result(
         ClusterFacts(True, tuple(draft.hash_policy), tuple(draft.tcp_proxy.items())), render_cluster(draft, service, port, tracer)
     )

@@ -8,7 +8,7 @@ from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
 
-from . import clusters, egress, gateway, inbound, kinds, outbound, outbound_tcp, resolve, virtual_hosts
+from . import clusters, egress, gateway, gateway_tcp, inbound, kinds, outbound, outbound_tcp, resolve, virtual_hosts
 from .client import ClientClass, labels_of
 from .demand import Demand
 from .memo import Key, Memo, Result, Run, Tracer, Unit
@@ -149,6 +149,8 @@ class Compiler:
                 return egress.compile_host(self.kinds, tracer, key)
             case "gateway":
                 return gateway.compile_gateway(self.kinds, tracer, key)
+            case "gateway-tcp":
+                return gateway_tcp.compile_server(self.kinds, tracer, key)
             case "gateway-host":
                 return gateway.compile_host(self.kinds, tracer, key)
         raise LookupError(key)

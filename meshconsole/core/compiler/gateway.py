@@ -3,14 +3,17 @@
 from typing import NamedTuple
 
 from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, routes, tracing
-from meshconsole.core.envoy.draft import GatewayDraft, HostDraft, HttpFilter, Json, Route, ServerDraft
+from meshconsole.core.envoy.draft import GatewayDraft, HostDraft, HttpFilter, Json, Route, ServerDraft, Serves
 from meshconsole.core.envoy.resource_set import Blob, Failure, Origin, XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Workload
 from meshconsole.core.policies.base import Phase, Policy
 
+from . import gateway_tcp
+from .chain_matches import Matches
 from .client import ClientClass, labels_of
+from .gateway_tcp import Bound, bounds
 from .kinds import Kinds
 from .memo import Key, Result, Run, Tracer, Unit
 from .outbound import NEEDED
@@ -22,16 +25,6 @@ ANYWHERE = "0.0.0.0"
 
 class GatewayFacts(NamedTuple):
     clusters: tuple[str, ...]
-
-
-class Bound(NamedTuple):
-    """A host pattern of one server of one Gateway."""
-
-    gateway: str
-    namespaces: str
-    """Whose VirtualServices may bind: a namespace, or `*`."""
-    pattern: str
-    https_redirect: bool
 
 
 class ServedHost(NamedTuple):
@@ -85,16 +78,18 @@ def compile_gateway(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     clusters: dict[str, None] = dict.fromkeys(draft.clusters)
     for (bind, port), servers in sorted(groups.items()):
         listener, configs, used = _listener(kinds, tracer, workload, draft, bind, port, servers)
-        blobs += [listener, *configs]
+        blobs += [*([listener] if listener else []), *configs]
         clusters.update(dict.fromkeys(used))
     return Result(GatewayFacts(tuple(clusters)), tuple(blobs))
 
 
 def _listener(
     kinds: Kinds, tracer: Tracer, workload: Workload, draft: GatewayDraft, bind: str, port: int, servers: list[ServerDraft]
-) -> tuple[Blob, list[Blob], list[str]]:
-    plain = [server for server in servers if server.tls is None]
-    secure = [server for server in servers if server.tls is not None]
+) -> tuple[Blob | None, list[Blob], list[str]]:
+    secure = [server for server in servers if server.tls is not None or server.serves in (Serves.TLS, Serves.MESH)]
+    plain = [server for server in servers if server not in secure]
+    # Nothing tells HTTP from other TCP before it has been read: the first server says what the port is (Istio: MergeGateways).
+    plain = [server for server in plain if server.serves is plain[0].serves]
     chains: list[Json] = []
     configs: list[Blob] = []
     used: list[str] = []
@@ -104,6 +99,8 @@ def _listener(
         configs.append(config)
         used.extend(facts.clusters)
         filters = {**draft.http_filters}
+        if any(server.protocol == "GRPC-WEB" for server in these):
+            filters[HttpFilter.GRPC_WEB] = [listeners.grpc_web()]
         for place in facts.filters:
             if place in NEEDED:
                 filters.setdefault(place, [NEEDED[place]])
@@ -123,20 +120,29 @@ def _listener(
         network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
         chains.append(listeners.chain(name, network, manager, match=match, tls_context=tls_context))
 
-    if plain:
+    client = _client(workload)
+    matches = Matches()
+    if plain and plain[0].serves is Serves.HTTP:
         suffix = "" if bind == ANYWHERE else f".{bind}"
         serve(f"http.{port}{suffix}", plain, {"transport_protocol": "raw_buffer"} if secure else None, None)
-    taken: set[str] = set()
+    elif plain:
+        for server in plain:
+            found = gateway_tcp.served(server, tracer, client)
+            chains += gateway_tcp.rendered(found.chains, matches, draft, tls=False)
+            used += found.clusters
     for server in secure:
-        names = [name for name in _server_names(server) if name not in taken]
-        if not names:
+        if server.serves is not Serves.HTTP:
+            found = gateway_tcp.served(server, tracer, client)
+            chains += gateway_tcp.rendered(found.chains, matches, draft, tls=True, server=server)
+            used += found.clusters
+            continue
+        match = matches.claim(_server_names(server), tls=True)
+        if match is None:
             continue  # an older server has all its names: IST0145 says so to the user
-        taken.update(names)
         namespace, _, gateway = server.gateway.partition("/")
-        match: Json = {"transport_protocol": "tls"}
-        if "*" not in names:
-            match["server_names"] = names
         serve(f"https.{port}.{server.name}.{gateway}.{namespace}", [server], match, server.tls)
+    if not chains:
+        return None, configs, used  # TCP that no VirtualService sends anywhere: nothing listens, as in Istio
     inspectors = [listeners.tls_inspector()] if secure else []
     name = f"gateway_{bind}_{port}"
     body = listeners.listener(name, bind, port, chains, direction="OUTBOUND", inspectors=inspectors)
@@ -177,12 +183,7 @@ def _served_hosts(kinds: Kinds, tracer: Tracer, port: int, servers: list[ServerD
     found: dict[str, dict[Bound, None]] = {}
     spoken = [host for kind in kinds.of(Phase.ROUTES) for host in tracer.ask("concerned", kind)]
     for server in servers:
-        own_namespace = server.gateway.partition("/")[0]
-        for written in server.hosts:
-            namespace, slash, pattern = written.rpartition("/")
-            bound = Bound(
-                server.gateway, (own_namespace if namespace == "." else namespace) if slash else "*", pattern.lower(), server.https_redirect
-            )
+        for bound in bounds(server):
             for host in spoken:
                 both = hosts.narrower(bound.pattern, host)
                 if both is not None:
@@ -226,7 +227,7 @@ def _may_bind(policy: Policy, host: str, bound: list[Bound], view: UnitView) -> 
     routes are its own virtual host's, not those of each host that has one."""
     spoken = policy.concerns(view.mesh)
     for each in bound:
-        if each.namespaces not in ("*", policy.metadata.namespace):
+        if not each.admits(policy):
             continue
         if spoken is None or any(hosts.narrower(each.pattern, name) == host for name in spoken):
             return True

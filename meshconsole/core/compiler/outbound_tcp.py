@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from meshconsole.core.envoy import listeners, metrics
+from meshconsole.core.envoy import access_logs, listeners, metrics
 from meshconsole.core.envoy.draft import Json, RouteDestination, TcpDraft, TcpRoute
 from meshconsole.core.envoy.resource_set import Origin, XdsType
 from meshconsole.core.envoy.vocabulary import metadata
@@ -23,6 +23,7 @@ from meshconsole.core.mesh.model import Port, Resolution, Service, Workload
 from meshconsole.core.mesh.snapshot import Snapshot
 
 from . import resolve
+from .chain_matches import Matches
 from .client import ClientClass
 from .kinds import Kinds
 from .memo import Key, Result, Tracer
@@ -123,7 +124,7 @@ def compile_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
 def chains_of(draft: TcpDraft, tracer: Tracer, client: ClientClass) -> TcpHost:
     chains = [
         Chain(
-            f"{draft.host} {route.origin} {route.origin.path}" if route.origin else draft.host,
+            f"{', '.join(route.sni) or draft.host} {route.origin}" if route.origin else draft.host,
             proxy_of(route, draft, tracer, client),
             draft.tls,
             route.sni,
@@ -141,11 +142,15 @@ def proxy_of(route: TcpRoute, draft: TcpDraft, tracer: Tracer, client: ClientCla
     """The TcpProxy of a route, with what the first destination's policy says of connections (Istio: buildOutboundNetworkFilters)."""
     first = route.destinations[0].cluster
     options = dict(tracer.unit(("cluster", client, first)).value.tcp_proxy)
-    loggers = metrics.tcp_loggers(metrics.outbound_tags())
+    logs = loggers(tracer)
     if len(route.destinations) == 1:
-        return listeners.tcp_proxy(first, first, loggers, **options)
+        return listeners.tcp_proxy(first, first, logs, **options)
     name = f"{route.origin.name}.{route.origin.namespace}" if route.origin else draft.host
-    return listeners.tcp_proxy(name, [(each.cluster, each.weight) for each in route.destinations], loggers, **options)
+    return listeners.tcp_proxy(name, [(each.cluster, each.weight) for each in route.destinations], logs, **options)
+
+
+def loggers(tracer: Tracer) -> list[Json]:
+    return [*metrics.tcp_loggers(metrics.outbound_tags()), *access_logs.outbound_tcp(tracer.run.snapshot.mesh.access_log)]
 
 
 def compile_listener(tracer: Tracer, key: Key) -> Result:
@@ -167,29 +172,12 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
 def render(chains: Sequence[Chain], *, alone: bool = False) -> list[Json]:
     """Filter chains that no two connections could fall into both: what an earlier one takes, a later one does not (Envoy refuses two
     that match the same). `alone`: at an address of the service's own, where nobody has to ask for its name."""
-    taken: set[tuple[str, str, bool]] = set()
+    matches = Matches()
     rendered: list[Json] = []
     for chain in chains:
-        sni = () if (chain.own and alone) or "*" in chain.sni else tuple(dict.fromkeys(name.lower() for name in chain.sni))
-        # A wildcard under TLS takes any TLS; what is not TLS is left to a TCP service of the same port.
-        any_tls = chain.tls and not sni and not alone
-        subnets = tuple(dict.fromkeys(str(hosts.network(subnet) or subnet) for subnet in chain.subnets))
-        left = [each for each in sni or ("",) if all((subnet, each, any_tls) not in taken for subnet in subnets or ("",))]
-        if not left:
-            continue
-        taken |= {(subnet, each, any_tls) for subnet in subnets or ("",) for each in left}
-        match: Json = {}
-        if subnets:
-            match["prefix_ranges"] = [_range(subnet) for subnet in subnets]
-        if sni:
-            match["server_names"] = left
-        elif any_tls:
-            match["transport_protocol"] = "tls"
-        body = listeners.chain(chain.name, {}, chain.filter, match=match)
-        rendered.append({**body, **metadata(origins=chain.origins)})
+        names = () if chain.own and alone else chain.sni
+        # Any TLS is meant by a wildcard; what is not TLS is left to a TCP service of the same port.
+        match = matches.claim(names, chain.subnets, tls="*" in names)
+        if match is not None:
+            rendered.append({**listeners.chain(chain.name, {}, chain.filter, match=match), **metadata(origins=chain.origins)})
     return rendered
-
-
-def _range(subnet: str) -> Json:
-    address, _, length = subnet.partition("/")
-    return {"address_prefix": address, "prefix_len": int(length)}

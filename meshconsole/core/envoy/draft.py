@@ -235,6 +235,15 @@ class CREDENTIAL:
     authorities = "-cacert"
 
 
+class Serves(IntEnum):
+    """What becomes of a gateway server's connections."""
+
+    HTTP = 1
+    TCP = 2  # whatever it is that comes, or comes out of the TLS that the server ends
+    TLS = 3  # passed on by server name (PASSTHROUGH)
+    MESH = 4  # passed on to the service that the server name spells (AUTO_PASSTHROUGH)
+
+
 @dataclass
 class ServerDraft:
     """One server of a Gateway at one gateway proxy: becomes a listener, or a filter chain of one."""
@@ -245,6 +254,7 @@ class ServerDraft:
     port: int
     protocol: str
     name: str = ""
+    serves: Serves = Serves.HTTP
     hosts: tuple[str, ...] = ()
     """As written: `<namespace>/<host>`, `*`, …"""
     tls: Json | None = None

@@ -36,6 +36,10 @@ def cors() -> Json:
     return {"name": "envoy.filters.http.cors", "typed_config": {"@type": HTTP + "cors.v3.Cors"}}
 
 
+def grpc_web() -> Json:
+    return {"name": "envoy.filters.http.grpc_web", "typed_config": {"@type": HTTP + "grpc_web.v3.GrpcWeb"}}
+
+
 def local_rate_limit() -> Json:
     """Limits nothing by itself: a route says how much."""
     config = {"@type": HTTP + "local_ratelimit.v3.LocalRateLimit", "stat_prefix": "rate_limit"}

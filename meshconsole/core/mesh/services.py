@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from .hosts import is_address
-from .model import Endpoint, Port, Protocol, Resolution, Service, Workload
+from .model import Endpoint, Port, Protocol, ProxyKind, Resolution, Service, Workload
 from .selection import selects
 
 _TCP_PORTS = frozenset((25, 53, 3306, 27017))
@@ -55,7 +55,8 @@ def endpoint(workload: Workload, *, mtls: bool = True) -> Endpoint:
         namespace=workload.namespace,
         workload=workload.name,
         service_account=workload.service_account,
-        mtls=mtls,
+        # A gateway's servers say themselves what TLS they speak; its port is no inbound port of a sidecar (Istio: no tlsMode label).
+        mtls=mtls and workload.kind is not ProxyKind.GATEWAY,
         healthy=workload.healthy,
         locality=workload.locality,
         weight=workload.weight,

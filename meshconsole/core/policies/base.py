@@ -105,6 +105,10 @@ class Policy(Resource):
         """Endpoints that this resource declares for services of its namespace that select them (WorkloadEntry)."""
         return iter(())
 
+    def subsets(self) -> Iterator[str]:
+        """Names of the subsets that it defines of the services that it concerns (DestinationRule)."""
+        return iter(())
+
     def narrow(self, scope: Any) -> Any:
         """What a client may see, made smaller (Sidecar): takes and returns a core.mesh.scope.Scope, whose docstring says how to choose."""
         return scope

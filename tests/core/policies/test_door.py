@@ -59,8 +59,8 @@ def test_an_unknown_field_like_no_other_is_told_what_there_is():
 
 
 def test_a_field_that_istio_has_and_we_do_not_is_refused_by_name():
-    message = only(ROUTE + "  tcp: []\n")
-    assert (message.code, message.path) == ("MSH0003", "spec.tcp")
+    message = only(ROUTE + "  tcp: [{match: [{sourceSubnet: 10.0.0.0/8}], route: [{destination: {host: reviews}}]}]\n")
+    assert (message.code, message.path) == ("MSH0003", "spec.tcp[0].match[0].sourceSubnet")
     assert message.text.startswith("not supported yet")
 
 

@@ -41,7 +41,7 @@ def test_a_field_is_found_as_kubectl_writes_it():
 
 
 def test_what_is_refused_by_name_is_explained_too():
-    assert "TCP routes; http is here" in explain.explain("VirtualService")
+    assert "Istio does not act on it either; use sourceLabels" in explain.explain("VirtualService.spec.tcp.match")
 
 
 def test_an_unknown_field_says_which_there_are():

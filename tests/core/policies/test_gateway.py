@@ -107,7 +107,7 @@ def test_a_redirecting_server_needs_no_certificate():
         (https(mode="SIMPLE", maxProtocolVersion="TLSV1_1", **FILES), "older than the default minProtocolVersion"),
         ({**HTTP, "hosts": ["a/b/c"]}, "namespace 'a/b' is neither"),
         ({**HTTP, "hosts": []}, "server config must contain at least one host"),
-        ({**HTTP, "port": {"number": 3306, "name": "db", "protocol": "MYSQL"}}, "not supported yet: MYSQL"),
+        ({**HTTP, "port": {"number": 3306, "name": "db", "protocol": "UDP"}}, "not supported yet: UDP"),
     ],
 )
 def test_what_cannot_be_served_is_refused(server: dict[str, Any], said: str):

@@ -39,6 +39,9 @@ class DestinationRule(Policy):
     def exported_by_default(cls, mesh: MeshConfig) -> tuple[str, ...]:
         return mesh.destination_rule_export
 
+    def subsets(self) -> Iterator[str]:
+        return (subset.name for subset in self.spec.subsets)
+
     @property
     def selector(self) -> dict[str, str]:
         """Labels of the clients that it is for; {} all."""

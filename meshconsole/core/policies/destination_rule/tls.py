@@ -2,6 +2,7 @@
 
 from meshconsole.core.envoy.draft import CREDENTIAL, ClusterDraft, Json
 from meshconsole.core.envoy.tls import UPSTREAM, secret
+from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Port, Service
 
 from .schema import ClientTls, TlsMode
@@ -17,7 +18,7 @@ def write(given: ClientTls, draft: ClusterDraft, *, credentials: bool = False) -
         draft.tls = _context(given, draft, credentials=credentials)
         upstream: Json = {}
         if not given.sni:
-            upstream["auto_sni"] = True  # the name that was called
+            upstream["auto_sni"] = True  # the name that was called, where that is known: by a request's Host
             if _verifies(given, credentials) and not _names(given, draft):
                 upstream["auto_san_validation"] = True  # and that name must be the certificate's
         if upstream:
@@ -38,7 +39,18 @@ def _context(given: ClientTls, draft: ClusterDraft, *, credentials: bool) -> Jso
     speaks_http2 = draft.port.protocol.is_http2 or "http2_protocol_options" in draft.http_options.get("explicit_http_config", {})
     if speaks_http2 and "use_downstream_protocol_config" not in draft.http_options:
         common["alpn_protocols"] = ["h2"]
-    return {"@type": UPSTREAM, "common_tls_context": common, **({"sni": given.sni} if given.sni else {})}
+    sni = given.sni or (_own_name(draft) if _opaque(draft) else "")
+    return {"@type": UPSTREAM, "common_tls_context": common, **({"sni": sni} if sni else {})}
+
+
+def _opaque(draft: ClusterDraft) -> bool:
+    """Nobody says, connection by connection, which name is called: it is the service's own."""
+    return isinstance(draft.port, Port) and draft.port.protocol.is_opaque
+
+
+def _own_name(draft: ClusterDraft) -> str:
+    host = draft.service.host if isinstance(draft.service, Service) else ""
+    return "" if hosts.is_wildcard(host) or hosts.is_address(host) else host
 
 
 def _by_credential(given: ClientTls, draft: ClusterDraft) -> Json:
@@ -67,7 +79,8 @@ def _verifies(given: ClientTls, credentials: bool) -> bool:
 def _names(given: ClientTls, draft: ClusterDraft) -> list[str]:
     """Names of which the server must prove one: the rule's, else the ServiceEntry's."""
     assert isinstance(draft.service, Service)
-    return given.subject_alt_names or list(draft.service.subject_alt_names)
+    names = given.subject_alt_names or list(draft.service.subject_alt_names)
+    return names or [name for name in (given.sni, _own_name(draft)) if name][:1] if _opaque(draft) else names
 
 
 def _validation(given: ClientTls, names: list[str]) -> Json:

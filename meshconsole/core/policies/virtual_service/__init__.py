@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar, Self
 
-from meshconsole.core.envoy.draft import Draft, HostDraft, Route
+from meshconsole.core.envoy.draft import Draft, HostDraft, Route, TcpDraft
 from meshconsole.core.envoy.resource_set import Origin
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import MeshConfig
@@ -12,7 +12,7 @@ from meshconsole.core.resources.catalogue import DEPRECATED
 from meshconsole.core.resources.messages import Message
 
 from ..base import Phase, Policy, View
-from . import checks
+from . import checks, connections
 from .delegates import resolved
 from .matching import MESH, claim_path, is_catch_all, qualified
 from .routes import Place, routes
@@ -61,9 +61,12 @@ class VirtualService(Policy):
 
     @classmethod
     def apply(cls, policies: Iterable[Self], draft: Draft, view: View) -> None:
-        if not isinstance(draft, HostDraft):
+        if not isinstance(draft, HostDraft | TcpDraft):
             return
         bound = [policy for policy in policies if (draft.gateway or MESH) in policy.gateways]
+        if isinstance(draft, TcpDraft):
+            connections.write([(p.spec, p.origin()) for p in (bound if draft.gateway else _ranked(bound, draft.host, view))], draft, view)
+            return
         if draft.gateway:
             _merge(bound, draft, view)
         else:
@@ -76,12 +79,17 @@ class VirtualService(Policy):
 def _choose(policies: Sequence[VirtualService], draft: HostDraft, view: View) -> None:
     """Sidecars merge nothing: the most specific host wins, among equals the oldest (IST0109 tells the others). One that says nothing for
     this client and port leaves the next, and at last the service's own default route, as they are."""
-    ranked = [(hosts.specificity(pattern), policy) for policy in policies if (pattern := policy.speaks_of(draft.host, view.mesh))]
-    for _, policy in sorted(ranked, key=lambda each: each[0], reverse=True):
+    for policy in _ranked(policies, draft.host, view):
         if made := policy._routes(draft, view):
             draft.routes = made
             draft.origins += _origins(policy, made)
             return
+
+
+def _ranked(policies: Sequence[VirtualService], host: str, view: View) -> list[VirtualService]:
+    """Those that speak of the host, the most specific pattern first, then the oldest."""
+    ranked = [(hosts.specificity(pattern), policy) for policy in policies if (pattern := policy.speaks_of(host, view.mesh))]
+    return [policy for _, policy in sorted(ranked, key=lambda each: each[0], reverse=True)]
 
 
 def _merge(policies: Sequence[VirtualService], draft: HostDraft, view: View) -> None:

@@ -11,6 +11,7 @@ from meshconsole.core.mesh.hosts import is_address
 from meshconsole.core.resources.common import seconds
 from meshconsole.core.resources.names import export_faults, host_fault, label_faults, namespace_fault
 
+from .connection_checks import connection_faults, connection_warnings
 from .fields import (
     GRPC,
     MAX_PARAMETER,
@@ -19,6 +20,7 @@ from .fields import (
     body_faults,
     condition_faults,
     destination_faults,
+    gateway_fault,
     grpc_status,
     header_faults,
     is_header,
@@ -38,11 +40,12 @@ def faults(spec: VirtualServiceSpec, namespace: str) -> Iterator[Fault]:
         yield "spec.gateways", "a VirtualService without hosts is a delegate and has no gateways; add hosts or remove gateways"
     yield from _hosts(spec)
     for n, gateway in enumerate(spec.gateways):
-        if fault := _gateway(gateway):
+        if fault := gateway_fault(gateway):
             yield f"spec.gateways[{n}]", fault
     yield from export_faults(spec.export_to, namespace)
-    if not spec.http:
-        yield "spec.http", "at least one rule is needed"
+    if not (spec.http or spec.tls or spec.tcp):
+        yield "spec.http", "at least one rule is needed: http, tls or tcp"
+    yield from connection_faults(spec, delegate=delegate)
     for n, http in enumerate(spec.http):
         yield from _rule(http, f"spec.http[{n}]", delegate=delegate)
     if not delegate and all(gateway == MESH for gateway in spec.gateways):
@@ -50,6 +53,7 @@ def faults(spec: VirtualServiceSpec, namespace: str) -> Iterator[Fault]:
 
 
 def warnings(spec: VirtualServiceSpec) -> Iterator[Fault]:
+    yield from connection_warnings(spec)
     for n, http in enumerate(spec.http):
         path = f"spec.http[{n}]"
         body = http.direct_response and http.direct_response.body
@@ -118,14 +122,6 @@ def _overlaps(hosts: list[str]) -> Iterator[Fault]:
         wider = next((pattern for pattern in host_names.suffixes(host) if pattern != host and pattern in first), None)
         if wider is not None:
             yield f"spec.hosts[{n}]", f"the host {host!r} is among those of {wider!r} already; keep one"
-
-
-def _gateway(gateway: str) -> str:
-    namespace, slash, name = gateway.rpartition("/")
-    # Names with `~` are Istio's own, made from the Gateway API: nothing here bears one, and analysis says so.
-    if not name or host_fault(name.replace("~", "-"), wildcard=False) or (slash and namespace != "." and namespace_fault(namespace)):
-        return f"{gateway!r} is no gateway; write <name>, <namespace>/<name>, or mesh"
-    return ""
 
 
 def _rule(http: HttpRoute, path: str, *, delegate: bool) -> Iterator[Fault]:
@@ -205,7 +201,7 @@ def _match(match: HttpMatch, path: str, *, comparable: bool) -> Iterator[Fault]:
     for key, fault in label_faults(match.source_labels, selecting=True):
         yield f"{path}.sourceLabels.{key}", fault
     for n, gateway in enumerate(match.gateways):
-        if fault := _gateway(gateway):
+        if fault := gateway_fault(gateway):
             yield f"{path}.gateways[{n}]", fault
     if match.source_namespace and (fault := namespace_fault(match.source_namespace)):
         yield f"{path}.sourceNamespace", fault

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from meshconsole.core.resources.common import Destination, StringMatch, regex_fault
-from meshconsole.core.resources.names import host_fault
+from meshconsole.core.resources.names import host_fault, namespace_fault
 
 from .headers import is_authority
 from .schema import Body, Headers, Redirect, Retries
@@ -127,6 +127,14 @@ def destination_faults(destination: Destination, path: str) -> Iterator[Fault]:
         yield f"{path}.host", fault
     if destination.subset and not _SUBSET.fullmatch(destination.subset):
         yield f"{path}.subset", f"{destination.subset!r} must be letters, digits, '-', '_' or '.'"
+
+
+def gateway_fault(gateway: str) -> str:
+    namespace, slash, name = gateway.rpartition("/")
+    # Names with `~` are Istio's own, made from the Gateway API: nothing here bears one, and analysis says so.
+    if not name or host_fault(name.replace("~", "-"), wildcard=False) or (slash and namespace != "." and namespace_fault(namespace)):
+        return f"{gateway!r} is no gateway; write <name>, <namespace>/<name>, or mesh"
+    return ""
 
 
 def redirect_faults(redirect: Redirect, path: str) -> Iterator[Fault]:

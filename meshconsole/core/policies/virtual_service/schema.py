@@ -263,17 +263,64 @@ class HttpRoute(Model):
     unsupported: ClassVar[dict[str, str]] = {"mirror_percent": "a former spelling; use mirrorPercentage"}
 
 
-class VirtualServiceSpec(Model):
-    unsupported: ClassVar[dict[str, str]] = {
-        "tcp": "TCP routes; http is here",
-        "tls": "routes by SNI; http is here",
-    }
+class ConnectionMatch(Model):
+    """All conditions of one match must hold."""
 
+    unsupported: ClassVar[dict[str, str]] = {"sourceSubnet": "Istio does not act on it either; use sourceLabels"}
+
+    destination_subnets: list[str] = Field(default_factory=list)
+    """Addresses or CIDR ranges, of which the address that the client dialled must be in one. Where traffic is not captured that is the
+    proxy's outbound address, or the service's own."""
+    port: PortNumber | None = None
+    """The port that was called."""
+    source_labels: dict[str, str] = Field(default_factory=dict)
+    """Labels that the calling workload must bear. Not looked at by gateways."""
+    source_namespace: str = ""
+    """The calling workload's namespace. Not looked at by gateways."""
+    gateways: list[str] = Field(default_factory=list)
+    """Overrides the VirtualService's own list for this match."""
+
+
+class TlsMatch(ConnectionMatch):
+    sni_hosts: list[str] = Field(default_factory=list)
+    """Server names (SNI) of which the client must ask for one, `*.example.com` among them; each within the VirtualService's hosts."""
+
+
+class WeightedDestination(Model):
+    destination: Destination
+    """Where this share of the connections goes."""
+    weight: Count = 0
+    """Relative to the other destinations' weights. With one destination it means nothing; with several, 0 takes the destination out."""
+
+
+class TlsRoute(Model):
+    """One rule for TLS that is passed on as it is."""
+
+    match: list[TlsMatch] = Field(default_factory=list)
+    """Any of them is enough; there must be one."""
+    route: list[WeightedDestination] = Field(default_factory=list)
+    """Where connections go."""
+
+
+class TcpRoute(Model):
+    """One rule for connections: the first whose match holds serves."""
+
+    match: list[ConnectionMatch] = Field(default_factory=list)
+    """Any of them is enough; none: every connection."""
+    route: list[WeightedDestination] = Field(default_factory=list)
+    """Where connections go."""
+
+
+class VirtualServiceSpec(Model):
     hosts: list[str] = Field(default_factory=list)
     """What callers call: services, or names under a gateway; wildcards like `*.example.com`. Empty only for a delegate."""
     gateways: list[str] = Field(default_factory=list)
     """`<namespace>/<name>` of Gateways, and `mesh` for the sidecars. Default: `mesh` alone."""
     http: list[HttpRoute] = Field(default_factory=list)
-    """Rules in order: the first that matches serves."""
+    """Rules in order: the first that matches serves. For ports that speak HTTP."""
+    tls: list[TlsRoute] = Field(default_factory=list)
+    """Rules by server name, for TLS that is not ended here: ports of protocol TLS and HTTPS, and a Gateway's servers in mode PASSTHROUGH."""
+    tcp: list[TcpRoute] = Field(default_factory=list)
+    """Rules for all other ports, in order: the first that matches serves; and for TLS that a Gateway's server of protocol TLS ends."""
     export_to: list[str] = Field(default_factory=list)
     """Namespaces whose proxies see it: `.` its own, `*` all (default)."""
