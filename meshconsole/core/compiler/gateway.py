@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, routes, tracing
+from meshconsole.core.envoy import access_logs, defaults, hardening, listeners, metrics, routes, tracing
 from meshconsole.core.envoy.draft import GatewayDraft, HostDraft, HttpFilter, Json, Route, ServerDraft, Serves
 from meshconsole.core.envoy.resource_set import Blob, Failure, Origin, XdsType
 from meshconsole.core.envoy.wire import blob
@@ -86,6 +86,7 @@ def compile_gateway(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
 def _listener(
     kinds: Kinds, tracer: Tracer, workload: Workload, draft: GatewayDraft, bind: str, port: int, servers: list[ServerDraft]
 ) -> tuple[Blob | None, list[Blob], list[str]]:
+    mesh = tracer.run.snapshot.mesh
     secure = [server for server in servers if server.tls is not None or server.serves in (Serves.TLS, Serves.MESH)]
     plain = [server for server in servers if server not in secure]
     # Nothing tells HTTP from other TCP before it has been read: the first server says what the port is (Istio: MergeGateways).
@@ -111,10 +112,12 @@ def _listener(
             rds=name,
             # The edge of the mesh (Istio): the peer's address is the client's, and what it claims in x-forwarded-client-cert is dropped.
             use_remote_address=True,
-            forward_client_cert_details="SANITIZE_SET",
+            forward_client_cert_details=mesh.gateway_client_cert,
             set_current_client_cert_details={"subject": True, "cert": True, "dns": True, "uri": True},
             # A client that brings a request id finds it again behind the gateway.
             preserve_external_request_id=True,
+            **hardening.paths(mesh.path_normalization),
+            **hardening.edge(mesh.trusted_proxies),
             **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
         )
         network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from functools import cache
 
-from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, tls, tracing
+from meshconsole.core.envoy import access_logs, defaults, hardening, listeners, metrics, tls, tracing
 from meshconsole.core.envoy import clusters as render
 from meshconsole.core.envoy.draft import InboundDraft, Json, MtlsMode
 from meshconsole.core.envoy.filling import Once
@@ -12,7 +12,7 @@ from meshconsole.core.envoy.resource_set import Blob, XdsType
 from meshconsole.core.envoy.vocabulary import metadata, named
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts, peer
-from meshconsole.core.mesh.model import Protocol, Workload, WorkloadPort
+from meshconsole.core.mesh.model import MeshConfig, Protocol, Workload, WorkloadPort
 from meshconsole.core.mesh.scope import Ingress, Scope
 from meshconsole.core.mesh.services import declared_protocol
 from meshconsole.core.policies.base import Phase
@@ -127,7 +127,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     words = _service_words(workload, tracer)
     tags = metrics.inbound_tags(words)
     http_logs = [*metrics.http_loggers(tags), *access_logs.inbound_http(mesh.access_log, words, draft.told)]
-    http = _http(draft, port, protocol, http_logs, mesh.tracing_sampling)
+    http = _http(draft, port, protocol, http_logs, mesh)
     tcp_logs = [*metrics.tcp_loggers(tags), *access_logs.inbound_tcp(mesh.access_log, words)]
     tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), tcp_logs)
     http_network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
@@ -171,7 +171,7 @@ def _server_context(trust_domain: str, opaque: bool) -> Json:
     return Once(tls.mesh_server(trust_domain, [tls.ALPN]) if opaque else tls.mesh_server(trust_domain))
 
 
-def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_log: list[Json], sampling: float) -> Json:
+def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_log: list[Json], mesh: MeshConfig) -> Json:
     name = cluster_name(port.number)
     action: Json = {"cluster": name, **defaults.timeouts("0s")}
     if protocol not in (Protocol.GRPC, Protocol.GRPC_WEB):
@@ -191,5 +191,6 @@ def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_lo
         # Istio: the peer's identity is appended for the application; what a plaintext caller claims is dropped.
         forward_client_cert_details="APPEND_FORWARD",
         set_current_client_cert_details={"subject": True, "dns": True, "uri": True},
-        **tracing.inbound(sampling),
+        **hardening.paths(mesh.path_normalization),
+        **tracing.inbound(mesh.tracing_sampling),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, routes, tracing
+from meshconsole.core.envoy import access_logs, defaults, hardening, listeners, metrics, routes, tracing
 from meshconsole.core.envoy.draft import HttpFilter, Json
 from meshconsole.core.envoy.resource_set import Blob, Failure, Name, XdsType
 from meshconsole.core.envoy.wire import blob
@@ -35,12 +35,14 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     _, address, port, needed = key
     assert isinstance(address, str) and isinstance(port, int) and isinstance(needed, frozenset)
     filters = {HttpFilter.ON_DEMAND: [listeners.on_demand()], **{place: [NEEDED[place]] for place in needed if place in NEEDED}}
+    mesh = tracer.run.snapshot.mesh
     manager = listeners.http_manager(
         f"outbound_{address}_{port}",
         filters=listeners.ordered(filters),
-        access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(tracer.run.snapshot.mesh.access_log)],
+        access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(mesh.access_log)],
         rds=ROUTES,
-        **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
+        **hardening.paths(mesh.path_normalization),
+        **tracing.outbound(mesh.tracing_sampling),
     )
     body = listeners.listener(ROUTES, address, port, [listeners.chain(ROUTES, {}, manager)], direction="OUTBOUND")
     config = routes.on_demand_config(ROUTES, defaults.MAX_DIRECT_RESPONSE_BYTES)

@@ -186,6 +186,12 @@ class MeshConfig:
     allow_any: bool = True
     """outboundTrafficPolicy: ALLOW_ANY; else REGISTRY_ONLY."""
     auto_mtls: bool = True
+    path_normalization: str = "BASE"
+    """NONE, BASE, MERGE_SLASHES or DECODE_AND_MERGE_SLASHES."""
+    trusted_proxies: int = 0
+    """Proxies of the user's own before the gateways."""
+    gateway_client_cert: str = "SANITIZE_SET"
+    """What gateways make of X-Forwarded-Client-Cert: an Envoy ForwardClientCertDetails."""
     authorizers: tuple[Authorizer, ...] = ()
     tracing_sampling: float = 0.0
     """Percent."""

@@ -87,7 +87,35 @@ class OutboundTrafficPolicy(Model):
     """What becomes of hosts that nobody knows. An empty outboundTrafficPolicy means REGISTRY_ONLY, as in Istio."""
 
 
+class PathNormalization(Model):
+    normalization: Literal["DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"] = "DEFAULT"
+    """`BASE` (and `DEFAULT`): `/a/../b` and `\\` are resolved. `MERGE_SLASHES`: `//` is `/` too. `DECODE_AND_MERGE_SLASHES`: `%2F` and `%5C` are decoded first:
+    the safest before paths in AuthorizationPolicies. `NONE`: paths stay as they come."""
+
+
+class GatewayTopology(Model):
+    unsupported: ClassVar[dict[str, str]] = {"proxyProtocol": "gateways take no PROXY headers yet"}
+
+    num_trusted_proxies: Whole = 0
+    """How many proxies of your own stand before the gateways: so many addresses at the end of X-Forwarded-For are believed. Default 0: the peer is the client."""
+    forward_client_cert_details: Literal[
+        "UNDEFINED", "SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"
+    ] = "UNDEFINED"
+    """What becomes of X-Forwarded-Client-Cert at a gateway. Default SANITIZE_SET: what a client claims is dropped."""
+
+
+class ProxyDefaults(Model):
+    unsupported: ClassVar[dict[str, str]] = {"concurrency": "write a ProxyConfig"}
+
+    gateway_topology: GatewayTopology = Field(default_factory=GatewayTopology)
+    """What stands before the gateways."""
+
+
 class MeshConfigSpec(Model):
+    path_normalization: PathNormalization = Field(default_factory=PathNormalization)
+    """How paths are made plain before any policy looks at them."""
+    default_config: ProxyDefaults = Field(default_factory=ProxyDefaults)
+    """What holds for every proxy."""
     extension_providers: list[ExtensionProvider] = Field(default_factory=list)
     """External authorizers, for AuthorizationPolicies with action CUSTOM."""
     trust_domain_aliases: list[str] = Field(default_factory=list)
@@ -124,6 +152,8 @@ class MeshConfig(Policy):
         if self.spec.locality_lb_setting:
             faults = locality.faults(self.spec.locality_lb_setting, "spec.localityLbSetting")
             yield from (self.error(path, text) for path, text in faults)
+        if self.spec.default_config.gateway_topology.num_trusted_proxies > 100:
+            yield self.error("spec.defaultConfig.gatewayTopology.numTrustedProxies", "must be 100 at most")
         names: set[str] = set()
         for i, provider in enumerate(self.spec.extension_providers):
             path = f"spec.extensionProviders[{i}]"
@@ -149,10 +179,17 @@ class MeshConfig(Policy):
             service_export=tuple(spec.default_service_export_to) or mesh.service_export,
             virtual_service_export=tuple(spec.default_virtual_service_export_to) or mesh.virtual_service_export,
             destination_rule_export=tuple(spec.default_destination_rule_export_to) or mesh.destination_rule_export,
+            path_normalization=_NORMAL.get(spec.path_normalization.normalization, spec.path_normalization.normalization),
+            trusted_proxies=spec.default_config.gateway_topology.num_trusted_proxies,
+            gateway_client_cert=_NORMAL.get(
+                spec.default_config.gateway_topology.forward_client_cert_details,
+                spec.default_config.gateway_topology.forward_client_cert_details,
+            ),
             authorizers=tuple(map(_authorizer, spec.extension_providers)),
         )
 
 
+_NORMAL = {"DEFAULT": "BASE", "UNDEFINED": "SANITIZE_SET", "ALWAYS_FORWARD_ONLY": "ALWAYS_FORWARD_ONLY"}
 _EXPORTS = ("default_service_export_to", "default_virtual_service_export_to", "default_destination_rule_export_to")
 
 
