@@ -21,7 +21,7 @@ LONGEST = 2048
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _TRACE = re.compile(r"[0-9a-f]{32}")
 _COLUMNS = frozenset(
-    (
+    [
         "reporter",
         "service",
         "flags",
@@ -36,8 +36,11 @@ _COLUMNS = frozenset(
         "cluster_policy",
         "allowing",
         "would_allow",
-    )
+        "gate",
+        "line",
+    ]
 )
+"""Words that become fields of a record."""
 
 
 class Malformed(ValueError):
@@ -132,7 +135,7 @@ def _acted(
         return refused.policies, f"{refused.policies[0]} {refused.path}" if refused.path else ""
     allowed = rule(str(rbac.get("enforced_effective_policy_id", "")))
     others = tuple(p for p in in_force if p.kind != "AuthorizationPolicy")
-    if allowed:
+    if allowed and "gate" not in words:
         return tuple(dict.fromkeys((allowed[0], *others))), f"{allowed[0]} spec.rules[{allowed[1]}]"
     return tuple(dict.fromkeys((*others, *names(words.get("cluster_policy", ""))))), words.get("line", "")
 

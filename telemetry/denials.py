@@ -38,6 +38,16 @@ def named(text: str) -> PolicyName | None:
     return PolicyName(*found.groups()) if found else None
 
 
+_PLACE = re.compile(r"^([A-Z][A-Za-z]+ [^/ ]+/[^/ ]+) ([^ ]+)$")
+
+
+def place(text: str) -> tuple[PolicyName, str] | None:
+    """`Kind namespace/name path`: a policy and a place in it."""
+    found = _PLACE.match(text.strip())
+    policy = named(found[1]) if found else None
+    return (policy, found[2]) if found and policy else None
+
+
 def names(text: str) -> tuple[PolicyName, ...]:
     """Several, with commas, as the compiler writes them into metadata."""
     return tuple(dict.fromkeys(p for part in text.split(", ") if (p := named(part))))

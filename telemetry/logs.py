@@ -68,6 +68,12 @@ def search(asked: Asked, start: float, end: float, *, limit: int = 100, after: i
     return Found(tuple(map(_entry, found[:limit])), len(found) > limit)
 
 
+def records(asked: Asked, start: float, end: float, most: int) -> list[Record]:
+    """The newest, for sums."""
+    rows = _rows(asked).filter(at__gte=int(start * 1e6), at__lt=int(end * 1e6)).order_by("-at", "-id")[:most]
+    return [_entry(row).record for row in rows]
+
+
 def one(id: int, namespaces: Collection[str] | None = None) -> Entry | None:
     row = _rows(Asked(namespaces=namespaces)).filter(id=id).first()
     return _entry(row) if row else None

@@ -23,6 +23,8 @@ class Meaning:
     service: str = ""
     """The fully qualified service that an outbound span was for."""
     denied: bool = False
+    line: str = ""
+    """`Kind namespace/name path`: the place in a policy that decided."""
 
 
 def meaning(span: Span) -> Meaning:
@@ -45,4 +47,5 @@ def meaning(span: Span) -> Meaning:
         policies,
         said("meshconsole.service").partition(";")[0],
         refused is not None,
+        (f"{refused.policies[0]} {refused.path}" if refused.path else "") if refused else said("meshconsole.line"),
     )

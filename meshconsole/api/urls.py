@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from .views import alerts, auditing, changes, discovery, docs, logs, machines, mesh, people, resources, revisions, traces, trust
+from .views import alerts, auditing, changes, denials, discovery, docs, logs, machines, mesh, people, resources, revisions, traces, trust
 
 one = "apis/<str:group>/<str:version>/namespaces/<str:namespace>/<str:plural>"
 
@@ -43,6 +43,7 @@ urlpatterns = [
     path("api/v1/metrics", mesh.Metrics.as_view()),
     path("api/v1/traces", traces.Traces.as_view()),
     path("api/v1/traces/<str:id>", traces.Trace.as_view()),
+    path("api/v1/denials", denials.Denials.as_view()),
     path("api/v1/logs", logs.Logs.as_view()),
     path("api/v1/logs/<int:id>", logs.Log.as_view()),
     path("api/v1/traces/<str:id>/comparison", traces.TraceComparison.as_view()),

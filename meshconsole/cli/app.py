@@ -39,6 +39,7 @@ for command in (
     mesh.proxy_config,
     mesh.topology,
     logs.logs,
+    logs.denials,
     processes.up,
     processes.web,
     processes.worker,

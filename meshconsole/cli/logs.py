@@ -62,6 +62,44 @@ def logs(
         raise typer.Exit(0) from None
 
 
+def denials(
+    context: typer.Context,
+    namespace: Annotated[str, typer.Option("-n", "--namespace", help="Only what proxies of this namespace denied.")] = "",
+    workload: Annotated[str, typer.Option("--workload", help="name or namespace/name, at either end.")] = "",
+    service: Annotated[str, typer.Option("--service", help="Called service.")] = "",
+    policy: Annotated[str, typer.Option("--policy", help="namespace/name of the policy that denies.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="What dry-run policies would have denied.")] = False,
+    window: Annotated[str, typer.Option("--window", help="5m, 1h, 2d")] = "1h",
+    output: Output = Format.TABLE,
+) -> None:
+    """Who was denied what, by which policy and rule."""
+    found = Connection(context.obj).get(
+        "/api/v1/denials",
+        namespace=namespace,
+        workload=workload,
+        service=service,
+        policy=policy,
+        dryRun="1" if dry_run else "",
+        window=window,
+    )
+    if output != Format.TABLE:
+        data(found, output)
+        return
+    rows = [
+        [
+            f"{'≥ ' if found['more'] else ''}{i['count']}",
+            i["caller"],
+            i["target"],
+            f"{i['method']} {i['path']}".strip() or "TCP",
+            i["words"],
+            _time(i["last"]),
+        ]
+        for i in found["items"]
+    ]
+    nothing = "Nothing would have been denied" if dry_run else "Nothing was denied"
+    table(["COUNT", "CALLER", "CALLED", "REQUEST", "WHY", "LAST"], rows, nothing=f"{nothing} in the last {window}.")
+
+
 def _items(console: Connection, asked: dict[str, str], **more: int) -> list[dict[str, Any]]:
     """Oldest first."""
     query = {key: said for key, said in asked.items() if said} | {key: str(value) for key, value in more.items()}

@@ -30,7 +30,7 @@ SECTIONS = (
         Item("overview", "Overview", "layout-dashboard", "o"),
         Item("topology", "Topology", "waypoints", "t"),
         Item("traces", "Traces", "activity", "r", ("trace",)),
-        Item("logs", "Logs", "scroll-text", "l", ("log",)),
+        Item("logs", "Logs", "scroll-text", "l", ("log", "denials")),
     )),
     Section("Mesh", (
         Item("services", "Services", "globe", "s", ("service",)),
@@ -63,5 +63,5 @@ def sections(user: Any) -> list[Section]:
     return [s for s in found if s.items]
 
 
-TIMED = frozenset({"overview", "services", "service", "workloads", "workload", "traces", "logs"})
+TIMED = frozenset({"overview", "services", "service", "workloads", "workload", "traces", "logs", "denials"})
 """Pages that look at a span of time, chosen in the masthead."""

@@ -62,6 +62,7 @@ def _span(node: traces.Node, trace: traces.Trace) -> dict[str, Any]:
         "flags": said.flags,
         "words": list(said.words),
         "policies": [p._asdict() for p in said.policies],
+        "line": said.line,
         "attributes": span.attributes,
         "events": [{"name": e.name, "atMs": (e.at - trace.start) / 1000, "attributes": e.attributes} for e in span.events],
         "links": [{"trace": t, "span": s} for t, s in span.links],

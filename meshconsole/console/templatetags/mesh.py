@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from meshconsole.console import assets, figures, kinds
 from meshconsole.console.xdstypes import TYPES
+from telemetry import denials
 
 register = template.Library()
 Context = template.RequestContext
@@ -275,6 +276,17 @@ def type_name(type_: str) -> str:
 @register.simple_tag(takes_context=True)
 def policy_url(context: Context, kind: str, namespace: str, name: str) -> str:
     return go(context, "policy", kinds.Kind.named(kind).plural, namespace, name)
+
+
+@register.simple_tag(takes_context=True)
+def line_link(context: Context, text: str) -> SafeString:
+    """`Kind namespace/name path` as a link to that line of the policy."""
+    found = denials.place(text)
+    if found is None:
+        return format_html('<span class="mono">{}</span>', text)
+    policy, path = found
+    address = go(context, "policy", kinds.Kind.named(policy.kind).plural, policy.namespace, policy.name, at=path)
+    return format_html('<a class="link" href="{}">{} {}/{}, <span class="mono">{}</span></a>', address, *policy, path)
 
 
 @register.filter

@@ -12,8 +12,9 @@ from meshconsole.accounts.permissions import Verb, may
 from meshconsole.configstore import store
 from meshconsole.configstore.body import to_yaml
 from meshconsole.core.resources.messages import Invalid, Key
+from meshconsole.core.resources.yaml import load_documents
 
-from .. import diffs, kinds, mesh, whatif
+from .. import decided, diffs, kinds, mesh, whatif
 from ..programmed import Programmed
 
 TABS = ("edit", "history")
@@ -36,6 +37,7 @@ def policy(request: HttpRequest, plural: str, namespace: str, name: str) -> Http
         raise Http404(f"{key} does not exist")
     tab = request.GET.get("tab", "edit" if row else "history")
     saved = request.GET.get("saved", "")
+    text, at = to_yaml(row.body) if row else "", request.GET.get("at", "")[:300]
     changes = []
     for change in history:
         changes.append({"change": change, "diff": diffs.diff(to_yaml(change.before), to_yaml(change.after))})
@@ -47,12 +49,15 @@ def policy(request: HttpRequest, plural: str, namespace: str, name: str) -> Http
             "key": key,
             "row": row,
             "tab": tab if tab in TABS else "edit",
-            "text": to_yaml(row.body) if row else "",
+            "text": text,
+            "at": at,
+            "line": load_documents(text)[0].lines.of(at) if at and text else 0,
             "summary": kinds.summary(kind.name, row.body.get("spec") or {}) if row else "",
             "history": changes,
             "may_write": may(request.user, Verb.UPDATE, kind.name, namespace),
             "programmed": Programmed.of(int(saved) if saved.isdigit() else row.resource_version if row else 0),
             "just_saved": saved.isdigit(),
+            "denials": decided.of(kind.name, key, row.body if row else {}),
             "api_path": kind.api_path(namespace, name),
         },
     )

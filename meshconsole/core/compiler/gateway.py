@@ -14,6 +14,7 @@ from . import gateway_tcp
 from .chain_matches import Matches
 from .client import ClientClass, labels_of
 from .gateway_tcp import Bound, bounds
+from .inbound import inbound_metadata
 from .kinds import Kinds
 from .memo import Key, Result, Run, Tracer, Unit
 from .outbound import NEEDED
@@ -108,7 +109,10 @@ def _listener(
         manager = listeners.http_manager(
             f"gateway_{bind}_{port}",
             filters=listeners.ordered(filters),
-            access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(tracer.run.snapshot.mesh.access_log)],
+            access_log=[
+                *metrics.http_loggers(metrics.outbound_tags()),
+                *access_logs.gateway_http(tracer.run.snapshot.mesh.access_log, draft.told),
+            ],
             rds=name,
             # The edge of the mesh (Istio): the peer's address is the client's, and what it claims in x-forwarded-client-cert is dropped.
             use_remote_address=True,
@@ -150,6 +154,7 @@ def _listener(
     name = f"gateway_{bind}_{port}"
     body = listeners.listener(name, bind, port, chains, direction="OUTBOUND", inspectors=inspectors)
     origins = tuple(dict.fromkeys([s.origin for s in servers if s.origin] + draft.origins))
+    body.update(inbound_metadata(draft, origins, bool(draft.http_filters)))
     return blob(XdsType.LDS, name, body, origins), configs, used
 
 

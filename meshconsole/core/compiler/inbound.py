@@ -1,14 +1,15 @@
 """The unit of one port of a workload, as its callers see it: a listener before the application, and the cluster behind it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from meshconsole.core.envoy import access_logs, defaults, hardening, listeners, metrics, tls, tracing
+from meshconsole.core.envoy import access_logs, defaults, explained, hardening, listeners, metrics, tls, tracing
 from meshconsole.core.envoy import clusters as render
-from meshconsole.core.envoy.draft import InboundDraft, Json, MtlsMode
+from meshconsole.core.envoy.draft import GatewayDraft, InboundDraft, Json, MtlsMode
 from meshconsole.core.envoy.filling import Once
-from meshconsole.core.envoy.resource_set import Blob, XdsType
+from meshconsole.core.envoy.resource_set import Blob, Origin, XdsType
 from meshconsole.core.envoy.vocabulary import metadata, named
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts, peer
@@ -162,8 +163,14 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     if sniffed:
         inspectors.append(listeners.http_inspector())
     body = listeners.listener(f"inbound|{port.number}", bind, port.number, chains, direction="INBOUND", inspectors=inspectors)
-    body.update(metadata(origins=draft.origins, allowing=named(draft.allowing), would_allow=named(draft.would_allow)))
+    body.update(inbound_metadata(draft, draft.origins, as_http))
     return blob(XdsType.LDS, f"inbound|{port.number}", body, tuple(dict.fromkeys(draft.origins)))
+
+
+def inbound_metadata(draft: InboundDraft | GatewayDraft, origins: Sequence[Origin], http: bool) -> Json:
+    """Of a listener where requests are let in: who shaped it, who must allow, and whose filters stand there."""
+    found = explained.filters(draft.http_filters if http else draft.network_filters, draft.origins)
+    return metadata(origins=origins, allowing=named(draft.allowing), would_allow=named(draft.would_allow), filters=found)
 
 
 @cache

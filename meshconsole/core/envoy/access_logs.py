@@ -67,6 +67,13 @@ _INBOUND = {
     "allowing": f"%METADATA(LISTENER:{NAMESPACE}:allowing)%",
     "would_allow": f"%METADATA(LISTENER:{NAMESPACE}:would_allow)%",
 }
+_GATEWAY = {
+    **_OUTBOUND,
+    "gate": f"%METADATA(LISTENER:{NAMESPACE}:origin)%",
+    "caller": "%DOWNSTREAM_PEER_URI_SAN%",
+    "allowing": _INBOUND["allowing"],
+    "would_allow": _INBOUND["would_allow"],
+}
 _RBAC = {True: "%DYNAMIC_METADATA(envoy.filters.http.rbac)%", False: "%DYNAMIC_METADATA(envoy.filters.network.rbac)%"}
 """What the authorization filters decided and, of dry-run policies, would have: as JSON. By whether the protocol is HTTP."""
 
@@ -77,6 +84,11 @@ def outbound_http(wanted: AccessLog | None) -> list[Json]:
 
 def outbound_tcp(wanted: AccessLog | None) -> list[Json]:
     return _logger(wanted, "outbound", False)
+
+
+def gateway_http(wanted: AccessLog | None, besides: Sequence[Json] = ()) -> list[Json]:
+    """A gateway calls as a sidecar does, and lets in as a workload does."""
+    return _logger(wanted, "gateway", True, besides)
 
 
 def inbound_http(wanted: AccessLog | None, service: str, besides: Sequence[Json] = ()) -> list[Json]:
@@ -99,7 +111,10 @@ def _logger(wanted: AccessLog | None, side: str, http: bool, besides: Sequence[J
     if wanted is None:
         return []
     fields = {**_CONNECTION, **(_REQUEST if http else {})}
-    fields |= _OUTBOUND if side == "outbound" else {**_INBOUND, "service": side, "rbac": _RBAC[http]}
+    if side == "outbound":
+        fields |= _OUTBOUND
+    else:
+        fields |= {**(_GATEWAY if side == "gateway" else {**_INBOUND, "service": side}), "rbac": _RBAC[http]}
     return [{**_destination(tuple(fields.items())), "filter": _selected(wanted, http, besides)}]
 
 

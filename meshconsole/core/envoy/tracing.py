@@ -33,11 +33,13 @@ OUTBOUND = {
     "meshconsole.peer": f"%METADATA(UPSTREAM_HOST:{NAMESPACE}:peer)%",
     "meshconsole.route": "%ROUTE_NAME%",
     "meshconsole.policy": f"%METADATA(ROUTE:{NAMESPACE}:origin)%",
+    "meshconsole.line": f"%METADATA(ROUTE:{NAMESPACE}:line)%",
     **_DETAILS,
 }
 INBOUND = {
     "meshconsole.principal": "%DOWNSTREAM_PEER_URI_SAN%",
     "meshconsole.policy": f"%METADATA(LISTENER:{NAMESPACE}:origin)%",
+    "meshconsole.allowing": f"%METADATA(LISTENER:{NAMESPACE}:allowing)%",
     **_DETAILS,
 }
 

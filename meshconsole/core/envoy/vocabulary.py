@@ -31,9 +31,12 @@ def socket_address(address: str, port: int) -> Json:
     return {"socket_address": {"address": address.strip("[]"), "port_value": port}}
 
 
-def metadata(*, origins: Iterable[Origin] = (), **ours: str) -> Json:
-    """`metadata` with what is not empty; {} where nothing is."""
+def metadata(*, origins: Iterable[Origin] = (), **ours: str | dict[str, str]) -> Json:
+    """`metadata` with what is not empty; {} where nothing is. `origin` says which policies it came from, `line` where in them."""
+    origins = tuple(origins)
     fields = {key: value for key, value in ours.items() if value}
+    if lines := ", ".join(dict.fromkeys(f"{o} {o.path}" for o in origins if o.path)):
+        fields["line"] = lines
     if origin := named(origins):
         fields["origin"] = origin
     return {"metadata": {"filter_metadata": {NAMESPACE: fields}}} if fields else {}

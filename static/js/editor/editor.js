@@ -87,6 +87,11 @@ export default function start(form) {
   });
   host.hidden = false;
   area.hidden = true;
+  if (form.dataset.line) {
+    // Whoever came to see one line sees it marked, and no more than that: the cursor is there.
+    const line = view.state.doc.line(Math.min(Number(form.dataset.line), view.state.doc.lines));
+    view.dispatch({ selection: { anchor: line.from }, effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
+  }
   form.editor = view; // for tests and for the console of whoever debugs
 
   async function check() {
