@@ -169,7 +169,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
 
 def inbound_metadata(draft: InboundDraft | GatewayDraft, origins: Sequence[Origin], http: bool) -> Json:
     """Of a listener where requests are let in: who shaped it, who must allow, and whose filters stand there."""
-    found = explained.filters(draft.http_filters if http else draft.network_filters, draft.origins)
+    found = explained.filters(draft.http_filters, draft.origins) if http else explained.filters(draft.network_filters, draft.origins)
     return metadata(origins=origins, allowing=named(draft.allowing), would_allow=named(draft.would_allow), filters=found)
 
 
