@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from meshconsole.core.envoy import clusters as render
 from meshconsole.core.envoy import defaults, tls
 from meshconsole.core.envoy.draft import ClusterDraft, Json
+from meshconsole.core.envoy.listeners import SPOKEN_HTTP
 from meshconsole.core.envoy.places import rank
 from meshconsole.core.envoy.resource_set import Blob, XdsType
 from meshconsole.core.envoy.vocabulary import merged_metadata, metadata
@@ -30,6 +31,9 @@ class ClusterFacts(NamedTuple):
 
     exists: bool
     hash_policy: tuple[Json, ...] = ()
+    grpc_web: bool = False
+    sniffed: bool = False
+    """Its instances are to be told what the caller speaks."""
     tcp_proxy: tuple[tuple[str, Any], ...] = ()
     """Fields of the TCP proxy in front of it."""
 
@@ -78,9 +82,13 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         # An east-west gateway's (Istio: sni-dnat): what comes is mesh TLS already, and goes on as it is to those who take it.
         draft.tls, draft.mtls_forced, draft.auto_mtls, draft.passthrough = None, False, False, False
         service = replace(service, endpoints=tuple(e for e in service.endpoints if e.mtls))
-    return Result(
-        ClusterFacts(True, tuple(draft.hash_policy), tuple(draft.tcp_proxy.items())), render_cluster(draft, service, port, tracer)
-    )
+    undeclared = port.protocol is Protocol.UNKNOWN and not {"explicit_http_config", "auto_config"} & draft.http_options.keys()
+    if undeclared:
+        # Istio: what is spoken to a port that declares nothing is what the caller speaks.
+        draft.http_options.setdefault("use_downstream_protocol_config", {"http_protocol_options": {}, "http2_protocol_options": {}})
+    grpc_web = port.protocol is Protocol.GRPC_WEB
+    facts = ClusterFacts(True, tuple(draft.hash_policy), grpc_web, undeclared and draft.tls is None, tuple(draft.tcp_proxy.items()))
+    return Result(facts, render_cluster(draft, service, port, tracer))
 
 
 def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> tuple[Blob, ...]:
@@ -124,9 +132,13 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
 
 def _alpn(protocol: Protocol, options: Json) -> list[str]:
     """What a mesh client offers. The server's codec believes it, so it must be the protocol that is spoken; where that is the caller's
-    own (`use_downstream_protocol_config`) nothing is offered, and the server looks at the first bytes."""
+    own (`use_downstream_protocol_config`) nothing is offered, and the server looks at the first bytes; where nothing is declared, routes say
+    what is spoken (listeners.spoken), and connections that none leads to are opaque."""
+    if protocol is Protocol.UNKNOWN and "explicit_http_config" in options:
+        http2 = "http2_protocol_options" in options["explicit_http_config"]
+        return [SPOKEN_HTTP[http2], tls.ALPN, "h2" if http2 else "http/1.1"]
     if "use_downstream_protocol_config" in options:
-        return []
+        return [tls.ALPN] if protocol is Protocol.UNKNOWN else []
     if "auto_config" in options:
         return ["h2", "http/1.1"]
     if "http2_protocol_options" in options.get("explicit_http_config", {}) or protocol.is_http2:

@@ -7,7 +7,7 @@ from functools import cache
 
 from meshconsole.core.envoy import access_logs, defaults, explained, hardening, listeners, metrics, tls, tracing
 from meshconsole.core.envoy import clusters as render
-from meshconsole.core.envoy.draft import GatewayDraft, InboundDraft, Json, MtlsMode
+from meshconsole.core.envoy.draft import GatewayDraft, HttpFilter, InboundDraft, Json, MtlsMode
 from meshconsole.core.envoy.filling import Once
 from meshconsole.core.envoy.resource_set import Blob, Origin, XdsType
 from meshconsole.core.envoy.vocabulary import metadata, named
@@ -138,11 +138,11 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     if draft.mtls is not MtlsMode.DISABLE:
         context = _server_context(mesh.trust_domain, protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP))
         match: Json = {"transport_protocol": "tls"}
-        if protocol in (Protocol.TLS, Protocol.HTTPS) and draft.mtls is MtlsMode.PERMISSIVE:
+        if (sniffed or protocol.is_tls) and draft.mtls is MtlsMode.PERMISSIVE:
             # The application's own TLS must pass: only what a mesh client offers is ours to terminate.
             match["application_protocols"] = [tls.ALPN]
         if sniffed:
-            http_match = {**match, "application_protocols": ["http/1.1", "h2"]}
+            http_match = {**match, "application_protocols": [*listeners.SPOKEN_HTTP]}
             chains.append(listeners.chain("mtls-http", http_network, http, match=http_match, tls_context=context))
         chains.append(
             listeners.chain(
@@ -151,11 +151,11 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
         )
     if draft.mtls is not MtlsMode.STRICT:
         plain: Json = {} if draft.mtls is MtlsMode.DISABLE else {"transport_protocol": "raw_buffer"}
-        if protocol in (Protocol.TLS, Protocol.HTTPS):
-            plain = {}
         if sniffed:
             http_plain = {**plain, "application_protocols": ["http/1.1", "http/1.0", "h2c"]}
             chains.append(listeners.chain("plaintext-http", http_network, http, match=http_plain))
+        if sniffed or protocol.is_tls:
+            plain = {}
         chains.append(
             listeners.chain("plaintext", http_network if as_http else draft.network_filters, http if as_http else tcp, match=plain)
         )
@@ -190,9 +190,12 @@ def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_lo
         "virtual_hosts": [{"name": f"inbound|http|{port.number}", "domains": ["*"], "routes": [route]}],
         "validate_clusters": False,
     }
+    filters = {**draft.http_filters}
+    if protocol is Protocol.GRPC_WEB:
+        filters[HttpFilter.GRPC_WEB] = [listeners.grpc_web()]
     return listeners.http_manager(
         f"inbound_0.0.0.0_{port.number}",
-        filters=listeners.ordered(draft.http_filters),
+        filters=listeners.ordered(filters),
         access_log=access_log,
         route_config=config,
         # Istio: the peer's identity is appended for the application; what a plaintext caller claims is dropped.

@@ -24,6 +24,8 @@ _LARGE = 256
 
 NEEDED: dict[HttpFilter, Json] = {
     HttpFilter.LOCAL_RATE_LIMIT: listeners.local_rate_limit(),
+    HttpFilter.GRPC_WEB: listeners.grpc_web(off=True),
+    HttpFilter.SPOKEN: listeners.spoken(),
     HttpFilter.FAULT: listeners.fault(),
     HttpFilter.CORS: listeners.cors(),
 }

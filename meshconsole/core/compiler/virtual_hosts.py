@@ -83,12 +83,25 @@ def render(
     def hash_policy(cluster: str) -> tuple[Json, ...]:
         return tracer.unit(("cluster", client, cluster)).value.hash_policy
 
+    for each in draft.routes:
+        _tell(each, tracer, client)
     words = peer.service_words(service.host, service.name, service.namespace) if service else peer.service_words(draft.host, draft.host, "")
     rendered = [routes.route(each, hash_policy) for each in draft.routes]
     origins = tuple(dict.fromkeys(draft.origins))
     body = routes.virtual_host(name, draft.domains, rendered, service=words, origins=origins, require_tls=require_tls)
     filters = frozenset(place for each in draft.routes for place in each.filters if place is not HttpFilter.ON_DEMAND)
     return HostFacts(tuple(routes.clusters_of(draft.routes)), filters), body
+
+
+def _tell(route: Route, tracer: Tracer, client: ClientClass) -> None:
+    """What its destinations' ports need: the caller's protocol where they declare none, gRPC where it is wrapped for browsers."""
+    if not route.destinations or route.redirect is not None or route.direct_response is not None:
+        return
+    facts = [tracer.unit(("cluster", client, destination.cluster)).value for destination in route.destinations]
+    if all(each.sniffed for each in facts):
+        route.filters[HttpFilter.SPOKEN] = listeners.enabled()
+    if any(each.grpc_web for each in facts):
+        route.filters[HttpFilter.GRPC_WEB] = listeners.enabled()
 
 
 def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) -> Result:

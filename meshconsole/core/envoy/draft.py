@@ -34,6 +34,7 @@ class HttpFilter(IntEnum):
     LOCAL_RATE_LIMIT = 80  # after authorization: a refused request costs no budget
     GRPC_WEB = 90
     GRPC_STATS = 91
+    SPOKEN = 95  # says which protocol the caller speaks, to a server that looks (Istio: istio.alpn)
     FAULT = 100
     CORS = 110
     DYNAMIC_FORWARD_PROXY = 120

@@ -130,6 +130,8 @@ def _integer(value: Any) -> int:
 
 
 def _any(message: any_pb2.Any, value: Any, path: str) -> None:
+    if value == {}:
+        return  # there, and of no type: envoy.config.route.v3.FilterConfig makes a difference of it
     type_url = value["@type"]
     message.type_url = type_url
     kept = value.packed if isinstance(value, Once) else None

@@ -36,8 +36,32 @@ def cors() -> Json:
     return {"name": "envoy.filters.http.cors", "typed_config": {"@type": HTTP + "cors.v3.Cors"}}
 
 
-def grpc_web() -> Json:
-    return {"name": "envoy.filters.http.grpc_web", "typed_config": {"@type": HTTP + "grpc_web.v3.GrpcWeb"}}
+def grpc_web(*, off: bool = False) -> Json:
+    """gRPC-Web to gRPC; `off`: only for routes that say so."""
+    found: Json = {"name": "envoy.filters.http.grpc_web", "typed_config": {"@type": HTTP + "grpc_web.v3.GrpcWeb"}}
+    return {**found, "disabled": True} if off else found
+
+
+def spoken() -> Json:
+    """Which protocol the caller speaks, offered as ALPN to a server that takes any: its listener then knows without reading (Istio's own words,
+    so that an application's TLS is not taken for the mesh's). For routes that say so."""
+    words = {http: f"istio-{http},{tls.ALPN},{http}" for http in ("h2", "http/1.1")}
+    text = f"%CEL(request.protocol == 'HTTP/2' ? '{words['h2']}' : '{words['http/1.1']}')%"
+    value = {
+        "object_key": "envoy.network.application_protocols",
+        "format_string": {"text_format_source": {"inline_string": text}},
+    }
+    config = {"@type": HTTP + "set_filter_state.v3.Config", "on_request_headers": [value]}
+    return {"name": "envoy.filters.http.set_filter_state", "typed_config": config, "disabled": True}
+
+
+SPOKEN_HTTP = ("istio-http/1.1", "istio-h2")
+"""What is offered that way, and by nobody else."""
+
+
+def enabled() -> Json:
+    """Of a route: a filter that is off otherwise acts."""
+    return {"@type": ENVOY + "config.route.v3.FilterConfig", "config": {}}
 
 
 def local_rate_limit() -> Json:

@@ -13,6 +13,8 @@ FILTER_NAMES: dict[HttpFilter, str] = {
     HttpFilter.JWT_AUTHN: "envoy.filters.http.jwt_authn",
     HttpFilter.RBAC_ALLOW: "envoy.filters.http.rbac",
     HttpFilter.LOCAL_RATE_LIMIT: "envoy.filters.http.local_ratelimit",
+    HttpFilter.GRPC_WEB: "envoy.filters.http.grpc_web",
+    HttpFilter.SPOKEN: "envoy.filters.http.set_filter_state",
     HttpFilter.FAULT: "envoy.filters.http.fault",
     HttpFilter.CORS: "envoy.filters.http.cors",
     HttpFilter.ROUTER: "envoy.filters.http.router",

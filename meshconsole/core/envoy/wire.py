@@ -65,7 +65,7 @@ def _load_any_types(message: Message) -> None:
         else:
             items = [value] if isinstance(value, Message) else list(value)
         for item in items:
-            if item.DESCRIPTOR.full_name == _ANY:
+            if item.DESCRIPTOR.full_name == _ANY and item.type_url:
                 name = item.type_url.rpartition("/")[2]
                 load_package(name)
                 item = message_class(name).FromString(item.value)

@@ -25,7 +25,7 @@ class Protocol(StrEnum):
 
     @property
     def is_http2(self) -> bool:
-        return self in (Protocol.HTTP2, Protocol.GRPC)
+        return self in (Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB)
 
     @property
     def is_tls(self) -> bool:

@@ -11,8 +11,13 @@ _TCP_PORTS = frozenset((25, 53, 3306, 27017))
 """Server-first or binary protocols by habit: never sniffed (Istio: wellKnownPorts)."""
 
 
+_APP_PROTOCOLS = {"h2c": Protocol.HTTP2, "ws": Protocol.HTTP, "wss": Protocol.HTTPS}
+
+
 def declared_protocol(name: str, number: int = 0) -> Protocol:
-    """Istio's port naming, `<protocol>[-suffix]`."""
+    """Istio's port naming, `<protocol>[-suffix]`; and Kubernetes' words for an `appProtocol`."""
+    if (said := _APP_PROTOCOLS.get(name.lower().removeprefix("kubernetes.io/"))) is not None:
+        return said
     word = name.lower().replace("grpc-web", "grpcweb").partition("-")[0]
     if word == "grpcweb":
         return Protocol.GRPC_WEB

@@ -71,7 +71,7 @@ def alpn(body: dict) -> list[str]:
 
 @pytest.mark.parametrize(
     ("protocol", "offered"),
-    [(Protocol.HTTP, ["http/1.1"]), (Protocol.GRPC, ["h2"]), (Protocol.TCP, ["istio"]), (Protocol.UNKNOWN, ["http/1.1"])],
+    [(Protocol.HTTP, ["http/1.1"]), (Protocol.GRPC, ["h2"]), (Protocol.TCP, ["istio"]), (Protocol.UNKNOWN, ["istio"])],
 )
 def test_a_mesh_client_offers_the_protocol_that_it_speaks(protocol: Protocol, offered: list[str]):
     assert alpn(cluster(protocol=protocol)) == offered
