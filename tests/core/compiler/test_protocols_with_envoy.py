@@ -119,15 +119,21 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
             threading.Thread(target=made.serve_forever, daemon=True).start()
             stack.callback(made.shutdown)
             apps[name] = made.socket.getsockname()[1] if name == "chat" else made.server_address[1]
-        behind = {"grpc": "server", "other": "other", "webgrpc": "server", "chat": "chat", "web": "hello", "any": "server", "plain": "hello"}
+        behind = {
+            "grpc": "server",
+            "other": "other",
+            "webgrpc": "server",
+            "chat": "chat",
+            "web": "hello",
+            "any": "server",
+            "plain": "hello",
+        }
         numbers = free_ports(len(PORTS) + 5)
         ports = dict(zip(PORTS, numbers, strict=False))
         outbound, unused, unused_too, admin_a, admin_b = numbers[len(PORTS) :]
 
         def made_of(*names: str) -> tuple[WorkloadPort, ...]:
-            return tuple(
-                WorkloadPort(ports[n], PORTS[n], declared_protocol(PORTS[n]), "127.0.0.1", apps[behind.get(n, n)]) for n in names
-            )
+            return tuple(WorkloadPort(ports[n], PORTS[n], declared_protocol(PORTS[n]), "127.0.0.1", apps[behind.get(n, n)]) for n in names)
 
         client = workload("client-v1", ports=(), outbound_port=outbound)
         at = "127.0.0.41"  # of its own: the client listens for the server's ports at 127.0.0.1
