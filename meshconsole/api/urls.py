@@ -3,7 +3,23 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from .views import alerts, auditing, changes, denials, discovery, docs, logs, machines, mesh, people, resources, revisions, traces, trust
+from .views import (
+    alerts,
+    auditing,
+    changes,
+    denials,
+    discovery,
+    docs,
+    logs,
+    machines,
+    mesh,
+    mtls,
+    people,
+    resources,
+    revisions,
+    traces,
+    trust,
+)
 
 one = "apis/<str:group>/<str:version>/namespaces/<str:namespace>/<str:plural>"
 
@@ -40,6 +56,7 @@ urlpatterns = [
     path("api/v1/topology", mesh.Topology.as_view()),
     path("api/v1/topology/comparison", mesh.Comparison.as_view()),
     path("api/v1/topology/strip", mesh.Strip.as_view()),
+    path("api/v1/mtls", mtls.Mtls.as_view()),
     path("api/v1/metrics", mesh.Metrics.as_view()),
     path("api/v1/traces", traces.Traces.as_view()),
     path("api/v1/traces/<str:id>", traces.Trace.as_view()),

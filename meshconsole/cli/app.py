@@ -38,6 +38,7 @@ for command in (
     mesh.proxy_status,
     mesh.proxy_config,
     mesh.topology,
+    mesh.mtls,
     logs.logs,
     logs.denials,
     processes.up,

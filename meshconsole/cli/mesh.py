@@ -114,3 +114,22 @@ def _compared(found: dict[str, Any], since: str, output: Format) -> None:
         for e in found["edges"]
     ]  # fmt: skip
     table(["WHAT", "SOURCE", "TARGET", "PROTOCOL", "RATE /S", "ERRORS", "P95 MS"], rows, nothing=f"No call changed since {since} before.")
+
+
+def mtls(
+    context: typer.Context,
+    namespace: Annotated[str, typer.Option("-n", "--namespace", help="Only this namespace.")] = "",
+    window: Annotated[str, typer.Option("--window", help="1h, 24h, 7d")] = "24h",
+    output: Output = Format.TABLE,
+) -> None:
+    """What each workload demands of its callers, and who still sends plaintext."""
+    items = Connection(context.obj).get("/api/v1/mtls", namespace=namespace, window=window)["items"]
+    if output != Format.TABLE:
+        data(items, output)
+        return
+    rows = [
+        [f"{d['namespace']}/{d['name']}", d["mode"], d["policy"] or "the mesh's default", d["state"],
+         "" if d["plaintextShare"] is None else f"{d['plaintextShare']:.1%}", ", ".join(f"{c['name']} ({c['requests']})" for c in d["callers"][:4])]
+        for d in items
+    ]  # fmt: skip
+    table(["WORKLOAD", "MODE", "BY", "STATE", "PLAINTEXT", "FROM"], rows, nothing="No workload has joined yet.")

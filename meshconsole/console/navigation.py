@@ -46,6 +46,7 @@ SECTIONS = (
         Item("objectives", "Objectives", "badge-check", "b"),
     )),
     Section("Trust", (
+        Item("mtls", "Mutual TLS", "lock", "m"),
         Item("certificates", "Certificates", "shield-check", "k"),
         Item("join", "Join a workload", "plug", "j"),
     )),
@@ -63,5 +64,5 @@ def sections(user: Any) -> list[Section]:
     return [s for s in found if s.items]
 
 
-TIMED = frozenset({"overview", "services", "service", "workloads", "workload", "traces", "logs", "denials"})
+TIMED = frozenset({"overview", "services", "service", "workloads", "workload", "traces", "logs", "denials", "mtls"})
 """Pages that look at a span of time, chosen in the masthead."""

@@ -45,6 +45,7 @@ TABLE = {
     ("GET", "/api/v1/services"): VIEWERS,
     ("GET", "/api/v1/workloads"): VIEWERS,
     ("GET", "/api/v1/topology"): VIEWERS,
+    ("GET", "/api/v1/mtls"): VIEWERS,
     ("GET", "/api/v1/topology/comparison"): VIEWERS,
     ("GET", "/api/v1/topology/strip"): VIEWERS,
     ("GET", "/api/v1/metrics"): VIEWERS,

@@ -20,6 +20,7 @@ FULL = {
     "/policies/new/": "New policy · Meshconsole",
     "/policies/new/?from=canary": "New VirtualService · Meshconsole",
     "/changes/": "Changes · Meshconsole",
+    "/mtls/": "Mutual TLS · Meshconsole",
     "/certificates/": "Certificates · Meshconsole",
     "/join/": "Join a workload · Meshconsole",
     "/settings/": "Settings · Meshconsole",

@@ -14,6 +14,7 @@ from meshconsole.core import analysis
 from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Key, Level, Message
 from meshconsole.discovery import registry
+from meshconsole.topology import strictness
 
 from .. import content, kinds, shown
 from ..plain import message as as_json
@@ -39,6 +40,7 @@ class Apply(View):
         dry = self.flag("dryRun")
         with content.placing(request) as lines:
             found, messages = content.resources(request)
+            messages = [*messages, *strictness.warnings(found)]
             result = store.apply(found, author=self.author(), message=self.text("message")[:1000], dry_run=dry, messages=messages)
             result = replace(result, messages=lines(result.messages))
         return Response(shown.applied(result, dry))
@@ -71,6 +73,7 @@ class Diff(View):
     def post(self, request: Request) -> Response:
         with content.placing(request) as lines:
             found, messages = content.resources(request)
+            messages = [*messages, *strictness.warnings(found)]
             result = store.apply(found, author=reader(self.author()), dry_run=True, messages=messages)
             result = replace(result, messages=lines(result.messages))
         return Response(shown.applied(result, True))

@@ -15,6 +15,7 @@ from meshconsole.configstore.models import Resource
 from meshconsole.core import policies
 from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
+from meshconsole.topology import strictness
 
 from .. import content, kinds, patches, shown, watching
 from ..tables import table
@@ -78,6 +79,7 @@ class Kind(View):
 
     def store(self, policy: Policy, messages: list[Message], must_exist: bool | None) -> Response:
         existed = store.get(policy.key) is not None
+        messages = [*messages, *strictness.warnings([policy])]
         result = store.apply([policy], author=self.author(), dry_run=self.dry, messages=messages, must_exist=must_exist)
         if self.dry and result.changes:
             shown_ = self._as_if(policy, shown.outward(result.changes[0].after or {}))

@@ -18,6 +18,7 @@ from meshconsole.configstore import store
 from meshconsole.configstore.body import to_yaml
 from meshconsole.core import policies as door
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
+from meshconsole.topology import strictness
 
 from .. import diffs, examples, kinds, mesh, whatif
 from ..scope import Scope
@@ -110,6 +111,7 @@ def _try(request: HttpRequest, *, dry_run: bool, message: str = "") -> tuple[sto
     warnings: list[Message] = []
     try:
         parsed, warnings = door.parse(text)
+        warnings = [*warnings, *strictness.warnings(parsed)]
         applied = store.apply(parsed, author=Author.of(request), message=message, dry_run=dry_run, messages=warnings)
     except Invalid as refused:  # Forbidden, Conflict and Missing are its kin where the store says so
         return None, _placed(refused.messages, text)

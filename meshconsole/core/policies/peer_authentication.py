@@ -101,3 +101,14 @@ def _levels(policies: Iterable[PeerAuthentication], workload: Workload, port: in
     own = found.get("workload")
     if own is not None and str(port) in own.spec.port_level_mtls:
         yield own, own.spec.port_level_mtls[str(port)].mode
+
+
+def effective(
+    policies: Iterable[PeerAuthentication], workload: Workload, port: int, root: str
+) -> tuple[MtlsMode, PeerAuthentication | None]:
+    """What holds at a port of a workload, and who says so (None: nobody, it is the default). `policies` oldest first."""
+    mode, by = MtlsMode.PERMISSIVE, None
+    for policy, said in _levels(policies, workload, port, root):
+        if said is not Mode.UNSET:
+            mode, by = MtlsMode[said.value], policy
+    return mode, by

@@ -29,6 +29,7 @@ CATALOGUE: dict[str, Entry] = {
     UNSUPPORTED: Entry(_E, "NotSupportedYet", "Istio has the field, Meshconsole does not yet."),
     EMPTY: Entry(_E, "NothingSent", "What was sent holds no object."),
     DUPLICATE: Entry(_E, "SentTwice", "One object stands twice in what was sent."),
+    "MSH0201": Entry(_W, "PlaintextWouldBeCut", "Callers that send plaintext now would be refused."),
     "MSH0403": Entry(_E, "Forbidden", "You may not do that, there."),
     "MSH0404": Entry(_E, "Missing", "There is no such object."),
     "MSH0409": Entry(_E, "Conflict", "The object was changed meanwhile, or exists already."),
