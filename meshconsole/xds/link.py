@@ -11,6 +11,7 @@ from meshconsole.core.envoy.resource_set import Blob, ResourceSet, XdsType
 from proxyagent import protocol
 
 from . import session as s
+from . import unbound
 from .models import ProxyRecord
 
 MAX_HOSTS, MAX_CLUSTERS, MAX_NAME = 2000, 1000, 300
@@ -66,6 +67,7 @@ class Link:
         "synced_revision",
         "taken",
         "told",
+        "unbound",
     )  # fmt: skip
 
     def __init__(self, facts: Facts, deliver: Deliver, close: Close):
@@ -84,6 +86,8 @@ class Link:
         self.problems: dict[str, dict[str, Any]] = {}
         self.compile_error = ""
         self.told = facts.told
+        self.unbound: dict[str, str] = {}
+        """Outbound listeners that the proxy goes without -> why Envoy could not bind them."""
         self._told: Mapping[str, str] | None = None
         """The aliases that `told` is the digest of."""
         self.envoy: protocol.EnvoyState | None = None
@@ -103,6 +107,7 @@ class Link:
     def offer(self, desired: ResourceSet, revision: int) -> bool:
         """What it shall hold as of `revision`. False where that is nothing new."""
         before, self.compile_error = self.compile_error, "; ".join(map(str, desired.failures))[:2000]
+        desired = unbound.without(desired, self.unbound)
         have = self.session.desired
         if have is desired or (
             have is not None and have.blobs == desired.blobs and have.aliases == desired.aliases and have.partial == desired.partial
@@ -118,6 +123,10 @@ class Link:
     def applied(self, frame: protocol.Applied, revision: int) -> None:
         if frame.errors:
             self.handle(s.Nacked(frame.nonce, {XdsType(t): e[:2000] for t, e in frame.errors.items()}), revision)
+            found = unbound.named(frame.errors.get("lds", ""), self.session.desired)
+            if self.session.desired is not None and found:
+                self.unbound |= found
+                self.offer(self.session.desired, self.pending_to or revision)
         else:
             self.handle(s.Acked(frame.nonce), revision)
 

@@ -4,7 +4,10 @@ import asyncio
 import time
 
 import pytest
+from envoy.config.listener.v3 import listener_pb2
 
+from meshconsole.core.envoy.resource_set import Blob, ResourceSet, XdsType
+from meshconsole.xds import unbound
 from proxyagent import protocol
 
 from . import envoy_config as config
@@ -84,6 +87,19 @@ async def test_a_refused_push_leaves_traffic_and_disk_as_they_were(console, agen
     for _ in range(20):
         assert await agent.get() == (200, "one")
     assert (agent.state / "configuration").read_bytes() == before
+
+
+async def test_a_listener_whose_port_is_taken_is_refused_in_the_words_that_the_console_looks_for(console, agent, origin):
+    body = {
+        "name": f"127.0.0.1_{origin.port}",
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": origin.port}},
+        "enable_reuse_port": False,
+        "filter_chains": [{"filters": []}],
+    }
+    taken = config.resource(body["name"], listener_pb2.Listener(), body)
+    applied = await console.push(lds=[taken])
+    found = unbound.named(applied.errors["lds"], ResourceSet({(XdsType.LDS, body["name"]): Blob(XdsType.LDS, body["name"], "1", b"")}))
+    assert found == {body["name"]: "Address already in use"}
 
 
 async def test_a_refusal_late_in_a_push_undoes_its_beginning_and_the_way_on_works(console, agent):

@@ -70,13 +70,16 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=1))
         )
 
-    def issue(self, namespace: str, account: str, *, workload: str = "") -> Secrets:
+    def issue(self, namespace: str, account: str, *, workload: str = "", names: tuple[str, ...] = ()) -> Secrets:
+        """`names`: DNS names that the certificate is for besides."""
         key = ec.generate_private_key(ec.SECP256R1())
         uri = f"spiffe://{self.trust_domain}/ns/{namespace}/sa/{account}"
         words = [x509.NameAttribute(NameOID.COMMON_NAME, workload)] if workload else []
         certificate = (
             self._build(x509.Name(words), self.root.subject, key.public_key())
-            .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]), critical=not words)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri), *map(x509.DNSName, names)]), critical=not words
+            )
             .sign(self._key, hashes.SHA256())
         )
         pem = serialization.Encoding.PEM

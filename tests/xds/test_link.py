@@ -57,6 +57,30 @@ def test_what_is_nothing_new_is_not_offered(fake):
     assert len(fake.frames) == 1 and fake.link.pending_from is None
 
 
+def test_an_outbound_listener_that_cannot_be_bound_is_gone_without(fake):
+    def listening(**more: str) -> ResourceSet:
+        names = {"127.0.0.1_3306": "1", "outbound": "1", **more}
+        return ResourceSet({(XdsType.LDS, n): Blob(XdsType.LDS, n, v, v.encode(), ()) for n, v in names.items()})
+
+    first = listening()
+    fake.link.offer(first, 1)
+    fake.answer(1, lds="Error adding/updating listener(s) 127.0.0.1_3306: cannot bind '127.0.0.1:3306': Address already in use\n")
+    fake.answer(1)
+    assert fake.link.state is State.SYNCED and fake.link.problems == {}
+    assert fake.link.unbound == {"127.0.0.1_3306": "Address already in use"}
+    assert fake.cache.versions() == {"lds": {"outbound": "1"}}
+    assert not fake.link.offer(first, 2)
+    fake.link.offer(listening(outbound="2"), 3)
+    fake.answer(3)
+    assert fake.cache.versions() == {"lds": {"outbound": "2"}} and fake.link.state is State.SYNCED
+
+
+def test_an_inbound_listener_that_cannot_be_bound_stays_an_error(fake):
+    fake.link.offer(ResourceSet({(XdsType.LDS, "inbound|80"): Blob(XdsType.LDS, "inbound|80", "1", b"1")}), 1)
+    fake.answer(1, lds="Error adding/updating listener(s) inbound|80: cannot bind '127.0.0.1:80': Permission denied\n")
+    assert fake.link.state is State.NACKED and len(fake.frames) == 1
+
+
 class TestRevisions:
     def test_it_lacks_what_it_has_not_answered_and_has_taken_what_it_has(self, fake):
         fake.link.offer(resources(a="1"), 4)

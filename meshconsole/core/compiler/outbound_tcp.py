@@ -163,7 +163,10 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
         return Result(None)
     looking = any("server_names" in match or "transport_protocol" in match for c in chains if (match := c.get("filter_chain_match")))
     inspectors = [listeners.tls_inspector()] if looking else []
-    body = listeners.listener(name, address, port.number, chains, direction="OUTBOUND", inspectors=inspectors)
+    # Not shared: where another process, or another workload's proxy, has the port, connections must not be dealt to both. Envoy then
+    # says that it cannot bind it, and goes without (xds/unbound.py).
+    alone = {"enable_reuse_port": False}
+    body = listeners.listener(name, address, port.number, chains, direction="OUTBOUND", inspectors=inspectors, extra=alone)
     # Origins stand at the chains: a listener of which only chains differ is changed without closing the others' connections.
     origins = tuple(dict.fromkeys(origin for chain in found for origin in chain.origins))
     return Result(None, (blob(XdsType.LDS, name, body, origins),))
