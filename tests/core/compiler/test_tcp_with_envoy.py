@@ -86,10 +86,12 @@ class Mesh:
 
     def tls(self, address: str, port: str, name: str, context: ssl.SSLContext | None = None) -> str:
         """What the application behind the server name says; its certificate has been verified to be of that name."""
-        with socket.create_connection((address, self.ports[port]), 5) as raw:
-            with (context or self.trust()).wrap_socket(raw, server_hostname=name) as tls:
-                tls.sendall(b"hello")
-                return tls.recv(100).decode()
+        with (
+            socket.create_connection((address, self.ports[port]), 5) as raw,
+            (context or self.trust()).wrap_socket(raw, server_hostname=name) as tls,
+        ):
+            tls.sendall(b"hello")
+            return tls.recv(100).decode()
 
     def counted(self, proxy: str, metric: str, *words: str) -> int:
         """The sum of a metric's series that bear the words, once it is more than 0 (a connection is counted when it ends)."""
