@@ -11,18 +11,19 @@ http: Any = get_asgi_application()  # sets Django up: everything below may impor
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.urls import path, re_path
 
 from meshconsole.accounts.proxies import TrustedProxies
 from meshconsole.agents.consumer import AgentConsumer
 from meshconsole.api.limits import BodyLimit
+from meshconsole.api.origins import SameOrigin
 from meshconsole.topology.consumer import TopologyConsumer
 from meshconsole.xds import hub
 
-browser = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter([path("topology", TopologyConsumer.as_asgi())])))
-websocket = URLRouter([path("agent", AgentConsumer.as_asgi()), re_path("^ws/", browser)])
+browser = SameOrigin(AuthMiddlewareStack(URLRouter([path("topology", TopologyConsumer.as_asgi())])))
+agents = SameOrigin(AgentConsumer.as_asgi(), absent=True)
+websocket = URLRouter([path("agent", agents), re_path("^ws/", browser)])
 doors: Any = ProtocolTypeRouter({"http": BodyLimit(http, settings.MAX_UPLOAD_BYTES), "websocket": websocket})
 router = TrustedProxies(doors, settings.TRUSTED_PROXIES)
 

@@ -88,6 +88,8 @@ TRACE_STORE_BYTES = env.int("TRACE_STORE_BYTES", default=512 * 1024 * 1024)
 """Bytes of spans that are kept; beyond it ordinary traces go first, those with errors and the slow ones last."""
 CONSOLE_URL = env("CONSOLE_URL", default="http://127.0.0.1:8000")
 """Where people reach this console: alerts link there."""
+OUTBOUND_ALLOWED_NETWORKS = env.list("OUTBOUND_ALLOWED_NETWORKS", default=[])
+"""Private networks that the console may speak to where a user names the address: webhooks and key sets (outbound.py)."""
 ALERT_ALLOWED_NETWORKS = env.list("ALERT_ALLOWED_NETWORKS", default=[])
 """Private networks that alerts may be posted to (`10.0.0.0/8,127.0.0.0/8`); public addresses always may."""
 EMAIL_URL = env("EMAIL_URL", default="")
@@ -269,6 +271,13 @@ BEHIND_TLS = env.bool("BEHIND_TLS", default=False)
 """True when every browser reaches the console by https: cookies become secure, HSTS is sent."""
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
 SECURE_HSTS_SECONDS = 31536000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_SUBDOMAINS", default=False)
+SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", default=BEHIND_TLS and bool(TRUSTED_PROXIES))
+"""http:// is answered by https://. Behind a proxy the console knows which it was only when TRUSTED_PROXIES names the proxy."""
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$", "^sd/prometheus$"]
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# What a whole domain promises (its other hosts, browsers' preload lists) is its owner's to decide, not one console's.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_FORWARDED_PROTO", default=False) else None
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD_BYTES
 

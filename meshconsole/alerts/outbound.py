@@ -1,16 +1,14 @@
 """
-HTTP to addresses that users name. Only public addresses, or those of ALERT_ALLOWED_NETWORKS; no redirects, no proxies, bounded answers.
-
-The address is checked when it is connected to, not before: a name that answers differently the second time (DNS rebinding) gains nothing.
+Posts to addresses that users name, through the console's guard: public addresses only, or those of ALERT_ALLOWED_NETWORKS; no redirects, bounded
+answers.
 """
 
-import ipaddress
-import socket
 from collections.abc import Mapping
-from typing import Any
 
 import httpcore
 from django.conf import settings
+
+from meshconsole import outbound
 
 from .notifiers.base import NotifyError
 
@@ -29,37 +27,21 @@ class Refused(NotifyError):
 
 
 def allowed(address: str) -> bool:
-    ip = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    if any(ip in ipaddress.ip_network(n, strict=False) for n in settings.ALERT_ALLOWED_NETWORKS):
-        return True
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    return outbound.allowed(address, settings.ALERT_ALLOWED_NETWORKS)
 
 
 def addresses(host: str, port: int) -> list[str]:
     """Those of `host`, if every one of them may be spoken to. Raises NotifyError."""
     try:
-        found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError) as e:
-        raise NotifyError(f"{host} cannot be resolved: {e}") from e
-    if not found or not all(map(allowed, found)):
-        raise Refused(f"{host} is a private address; ALERT_ALLOWED_NETWORKS must name its network before messages go there")
-    return found
+        return outbound.resolve(host, port, allowed)
+    except outbound.Unresolved as e:
+        raise NotifyError(str(e)) from e
+    except outbound.NotAllowed as e:
+        raise _refused(e) from e
 
 
-class _Guarded(httpcore.SyncBackend):
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *rest: Any, **more: Any) -> Any:
-        last: Exception | None = None
-        for address in addresses(host, port):
-            try:
-                return super().connect_tcp(address, port, timeout, *rest, **more)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as e:
-                last = e
-        raise last or httpcore.ConnectError(f"{host} has no address")
-
-    def connect_unix_socket(self, *_: Any, **__: Any) -> Any:
-        raise Refused("messages do not go to Unix sockets")
+def _refused(e: outbound.NotAllowed) -> Refused:
+    return Refused(f"{e.host} is a private address; ALERT_ALLOWED_NETWORKS must name its network before messages go there")
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str] | None = None, *, secret: str = "") -> tuple[int, bytes]:
@@ -68,7 +50,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str] | None = None, *, sec
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT)
     try:
         with (
-            httpcore.ConnectionPool(network_backend=_Guarded()) as pool,
+            httpcore.ConnectionPool(network_backend=outbound.Guarded(allowed)) as pool,
             pool.stream("POST", url, headers=sent, content=body, extensions={"timeout": timeouts}) as answer,
         ):
             said, status = b"", answer.status
@@ -76,6 +58,10 @@ def post(url: str, body: bytes, headers: Mapping[str, str] | None = None, *, sec
                 said += chunk
                 if len(said) > MOST:
                     break
+    except outbound.NotAllowed as e:
+        raise _refused(e) from None
+    except outbound.Unresolved as e:
+        raise NotifyError(str(e)) from None
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as e:
         raise NotifyError(redacted(f"no answer: {type(e).__name__} {e}".strip(), secret)) from None
     except (httpcore.UnsupportedProtocol, ValueError, TypeError) as e:

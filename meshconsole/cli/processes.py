@@ -41,7 +41,7 @@ def web(
     _many_files()
     _count_together()
     words = ["meshconsole.asgi:application", "--host", host, "--port", str(port), "--workers", str(workers)]
-    words += ["--loop", "uvloop" if _has("uvloop") else "auto", "--http", "httptools", "--lifespan", "on"]
+    words += ["--loop", "uvloop" if _has("uvloop") else "auto", "--http", "meshconsole.patience:Http", "--lifespan", "on"]
     # Frames are compressed protobuf or small: deflating them again costs memory per agent and wins little.
     words += ["--ws", "websockets-sansio", "--ws-max-size", str(MAX_MESSAGE), "--ws-per-message-deflate", "false"]
     # A thousand agents: pings are rare, and a host that was asleep for a minute is not cut off.

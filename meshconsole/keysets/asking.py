@@ -1,17 +1,15 @@
 """
-Asking a server for its keys. The address is a user's, so: public addresses only (unless JWKS_ALLOW_PRIVATE), at every redirect too,
-checked when it is connected to (a name that answers otherwise the second time gains nothing); no proxies; little time, few bytes.
+Asking a server for its keys, through the console's guard: the address is a user's. Public addresses only (unless JWKS_ALLOW_PRIVATE), at every
+redirect too; little time, few bytes.
 """
 
-import ipaddress
-import socket
 import time
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
 from django.conf import settings
 
+from meshconsole import outbound
 from meshconsole.core.policies.request_authentication import key_fault
 
 TIMEOUT = 5.0
@@ -25,30 +23,7 @@ class Unavailable(Exception):
 
 
 def allowed(address: str) -> bool:
-    ip = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return settings.JWKS_ALLOW_PRIVATE or (ip.is_global and not ip.is_multicast and not ip.is_reserved)
-
-
-class _Guarded(httpcore.SyncBackend):
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *rest: Any, **more: Any) -> Any:
-        try:
-            found = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-        except (OSError, UnicodeError) as e:
-            raise Unavailable(f"{host} cannot be resolved: {e}") from e
-        if not found or not all(map(allowed, found)):
-            raise Unavailable(f"{host} is a private address; JWKS_ALLOW_PRIVATE must be set before the console asks there")
-        last: Exception | None = None
-        for address in found:
-            try:
-                return super().connect_tcp(address, port, timeout, *rest, **more)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as e:
-                last = e
-        raise last or httpcore.ConnectError(f"{host} has no address")
-
-    def connect_unix_socket(self, *_: Any, **__: Any) -> Any:
-        raise Unavailable("keys are not asked for at Unix sockets")
+    return outbound.allowed(address, private=settings.JWKS_ALLOW_PRIVATE)
 
 
 def keys(uri: str) -> str:
@@ -79,7 +54,7 @@ def _get(uri: str, end: float) -> tuple[int, str, bytes]:
     sent = [("accept", "application/json"), ("user-agent", "meshconsole")]
     try:
         with (
-            httpcore.ConnectionPool(network_backend=_Guarded()) as pool,
+            httpcore.ConnectionPool(network_backend=outbound.Guarded(allowed)) as pool,
             pool.stream("GET", uri, headers=sent, extensions={"timeout": timeouts}) as answer,
         ):
             body = b""
@@ -91,6 +66,10 @@ def _get(uri: str, end: float) -> tuple[int, str, bytes]:
                     raise Unavailable(f"did not answer within {TIMEOUT:.0f} s")
             location = next((v.decode("latin-1") for k, v in answer.headers if k.lower() == b"location"), "")
             return answer.status, location, body
+    except outbound.NotAllowed as e:
+        raise Unavailable(f"{e.host} is a private address; JWKS_ALLOW_PRIVATE must be set before the console asks there") from None
+    except outbound.Unresolved as e:
+        raise Unavailable(str(e)) from None
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as e:
         raise Unavailable(f"no answer: {type(e).__name__} {e}".strip()) from None
     except (httpcore.UnsupportedProtocol, ValueError, TypeError) as e:

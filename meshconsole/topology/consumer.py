@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.db import close_old_connections
 
 from meshconsole.accounts import permissions
+from meshconsole.agents.limits import Bucket
 
 from . import queries
 from .graph import Graph, GraphKind
@@ -21,6 +22,9 @@ EVERY = 2.0
 RECHECK = 15.0
 """Seconds after which a connected user's permissions are read again."""
 NOT_LOGGED_IN = 4401
+TOO_LARGE = 1009
+LONGEST_FRAME = 64 * 1024
+"""Of a question: a thousand namespaces fit."""
 
 _threads = ThreadPoolExecutor(2, thread_name_prefix="topology-ws")
 
@@ -49,6 +53,7 @@ class TopologyConsumer(AsyncWebsocketConsumer):
     _feed: asyncio.Task | None = None
 
     async def connect(self) -> None:
+        self._asks = Bucket(2, 20)
         user = self.scope.get("user")
         await self.accept()
         if user is None or not user.is_authenticated:
@@ -58,6 +63,10 @@ class TopologyConsumer(AsyncWebsocketConsumer):
         await self._stop()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if len(text_data or bytes_data or b"") > LONGEST_FRAME:
+            await self.close(TOO_LARGE)
+            return
+        await self._asks.take()  # whoever asks faster is read more slowly: graphs are computed for each question
         try:
             asked = _decoder.decode(text_data or bytes_data or b"")
         except msgspec.DecodeError as e:

@@ -40,9 +40,8 @@ class Console:
         self.manage("migrate", "--noinput", "-v", "0")
         facts = json.loads(self.manage("bootstrap", "--password", "open sesame").splitlines()[-1])
         self.username, self.password, self.token = facts["username"], facts["password"], facts["token"]
-        command = [sys.executable, "-m", "uvicorn", "meshconsole.asgi:application", "--port", str(self.port), "--log-level", "warning"]
         with self.log.open("w") as out:
-            self.process = subprocess.Popen(command, env=self.environment, cwd=ROOT, stdout=out, stderr=out)
+            self.process = subprocess.Popen(self.command(), env=self.environment, cwd=ROOT, stdout=out, stderr=out)
         self.api = httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.token}"}, timeout=30, trust_env=False)
         end = time.monotonic() + 60
         while time.monotonic() < end:
@@ -54,6 +53,9 @@ class Console:
             except httpx.HTTPError:
                 time.sleep(0.1)
         raise AssertionError(f"the console did not start:\n{self.log.read_text()}")
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "uvicorn", "meshconsole.asgi:application", "--port", str(self.port), "--log-level", "warning"]
 
     def stop(self) -> None:
         self.api.close()
