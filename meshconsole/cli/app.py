@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import alerts, explaining, logs, mesh, people, processes, resources, tokens
+from . import alerts, explaining, logs, mesh, people, processes, resources, tokens, why
 from .connection import Settings
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ for command in (
     mesh.mtls,
     logs.logs,
     logs.denials,
+    why.explain_request,
     processes.up,
     processes.web,
     processes.worker,

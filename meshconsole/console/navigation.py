@@ -31,6 +31,7 @@ SECTIONS = (
         Item("topology", "Topology", "waypoints", "t"),
         Item("traces", "Traces", "activity", "r", ("trace",)),
         Item("logs", "Logs", "scroll-text", "l", ("log", "denials")),
+        Item("why", "Why?", "circle-help", "q"),
     )),
     Section("Mesh", (
         Item("services", "Services", "globe", "s", ("service",)),

@@ -25,6 +25,7 @@ from .views import (
     sso,
     topology,
     traces,
+    why,
     workloads,
 )
 from .views import policy as one
@@ -41,6 +42,7 @@ urlpatterns = [
     path("traces/", traces.traces, name="traces"),
     path("traces/compare/", traces.compare, name="trace-compare"),
     path("traces/<str:id>/", traces.trace, name="trace"),
+    path("why/", why.why, name="why"),
     path("denials/", denials.denials, name="denials"),
     path("logs/", logs.logs, name="logs"),
     path("logs/<int:id>/", logs.log, name="log"),

@@ -52,6 +52,7 @@ TABLE = {
     ("GET", "/api/v1/traces"): VIEWERS,
     ("GET", "/api/v1/traces/0af7651916cd43dd8448eb211c80319c"): VIEWERS,
     ("GET", "/api/v1/denials"): VIEWERS,
+    ("GET", "/api/v1/explain?from=default/nobody&to=reviews"): VIEWERS,
     ("GET", "/api/v1/logs"): VIEWERS,
     ("GET", "/api/v1/logs/7777"): VIEWERS,
     ("GET", "/api/v1/traces/0af7651916cd43dd8448eb211c80319c/comparison"): VIEWERS,

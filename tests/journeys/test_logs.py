@@ -101,3 +101,12 @@ def test_ordinary_requests_never_leave_envoy(mesh):
 def test_the_command_prints_why(mesh):
     said = mesh.cli("logs", "--denied").stdout
     assert "denied by default/no-secret, rule 1" in said and "GET echo:27080/secret" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [("/secret", 403, "denied by default/no-secret, rule 1"), ("/", 200, "is let in"), ("/fail", 555, "spec.http[0]")],
+)
+def test_what_is_explained_is_what_happens(mesh, path, code, words):
+    assert mesh.client.get(f"{ECHO}{path}").status_code == code
+    assert words in mesh.cli("explain-request", "client", f"echo:27080{path}").stdout

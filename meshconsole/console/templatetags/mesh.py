@@ -290,6 +290,13 @@ def line_link(context: Context, text: str) -> SafeString:
 
 
 @register.filter
+def shown_to(instance: Any, namespaces: set[str] | None) -> bool:
+    """May somebody who sees these namespaces (None: all) know of the instance?"""
+    namespace = instance.workload.partition("/")[0]
+    return namespaces is None or not namespace or namespace in namespaces
+
+
+@register.filter
 def microseconds(value: Any) -> float:
     """Unix microseconds as seconds."""
     return value / 1e6 if isinstance(value, int | float) else 0.0
