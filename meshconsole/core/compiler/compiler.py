@@ -8,7 +8,7 @@ from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
 
-from . import clusters, egress, gateway, gateway_tcp, inbound, kinds, outbound, outbound_tcp, resolve, virtual_hosts
+from . import clusters, egress, gateway, gateway_tcp, inbound, kinds, outbound, outbound_tcp, patching, resolve, virtual_hosts
 from .client import ClientClass, labels_of
 from .demand import Demand
 from .memo import Key, Memo, Result, Run, Tracer, Unit
@@ -37,12 +37,13 @@ class Compiler:
         client = ClientClass.of(scope, workload.outbound_port)
         shared = self._outbound(run, client, labels_of(workload), demand)
         keys = inbound.keys(scope, workload)
-        keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters))
+        keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters, workload.namespace))
+        keys.append(("added", workload.namespace, False))
         taken = egress.addresses(scope, workload)
         keys += [key for key in outbound_tcp.listener_keys(snapshot, workload, client, shared.tcp) if egress.place(key) not in taken]
         failures = list(shared.failures)
         own = [unit for key in keys if (unit := run.attempt(key, labels_of(workload), failures)) is not None]
-        called = dict.fromkeys(name for unit in own if unit.key[0] == "inbound" for name in unit.value)
+        called = dict.fromkeys(name for unit in own if unit.key[0] in ("inbound", "added") for name in unit.value)
         asked = [run.attempt(("cluster", client, name), labels_of(workload), failures) for name in called]
         own += [unit for unit in asked if unit is not None]
         own += egress.units(run, scope, workload, failures)
@@ -120,6 +121,9 @@ class Compiler:
         return shared
 
     def _compute(self, tracer: Tracer, key: Key) -> Result:
+        return patching.applied(self.kinds, tracer, key, self._written(tracer, key))
+
+    def _written(self, tracer: Tracer, key: Key) -> Result:
         match key[0]:
             case "host":
                 return virtual_hosts.compile_virtual_host(self.kinds, tracer, key)
@@ -141,6 +145,10 @@ class Compiler:
                 return outbound_tcp.compile_host(self.kinds, tracer, key)
             case "tcp-listener":
                 return outbound_tcp.compile_listener(tracer, key)
+            case "patches":
+                return patching.compile_patches(tracer, key)
+            case "added":
+                return patching.compile_added(self.kinds, tracer, key)
             case "placeholder":
                 return virtual_hosts.placeholder()
             case "egress":

@@ -17,7 +17,8 @@ class Uncompiled(Exception):
 def failure(key: tuple[object, ...], error: Exception) -> Failure:
     if isinstance(error, Uncompiled):
         return error.failure  # of a unit that this one uses
-    return Failure(_words(key), _culprits(error.__traceback__), f"{type(error).__name__}: {error}"[:300])
+    culprits = getattr(error, "origins", ()) or _culprits(error.__traceback__)
+    return Failure(_words(key), culprits, f"{type(error).__name__}: {error}"[:300])
 
 
 def _words(key: tuple[object, ...]) -> str:

@@ -47,8 +47,10 @@ def units(run: Run, workload: Workload, failures: list[Failure]) -> list[Unit]:
     first = run.attempt(("gateway", workload.namespace, workload.name), labels_of(workload), failures)
     if first is None:
         return []
-    clusters = [run.attempt(("cluster", _client(workload), name), labels_of(workload), failures) for name in first.value.clusters]
-    return [first, *(unit for unit in clusters if unit is not None)]
+    added = run.attempt(("added", workload.namespace, True), labels_of(workload), failures)
+    named = dict.fromkeys((*first.value.clusters, *(added.value if added else ())))
+    clusters = [run.attempt(("cluster", _client(workload), name), labels_of(workload), failures) for name in named]
+    return [unit for unit in (first, added, *clusters) if unit is not None]
 
 
 def _client(workload: Workload) -> ClientClass:

@@ -19,6 +19,8 @@ class Kinds:
         securing = (Phase.SERVERS, Phase.CREDENTIALS, Phase.IDENTITY, Phase.AUTHN, Phase.AUTHZ)
         self.outbound = tuple(kind for kind in self.writing if kind.phase not in securing)
         """Those that hold for a host as its clients see it: they write into host and cluster drafts."""
+        self.patching = tuple(kind for kind in self.all if kind.patches is not Policy.patches)
+        """Those that change what has been rendered."""
         self.narrowing = tuple(kind for kind in self.all if kind.narrow is not Policy.narrow)
 
     def of(self, *phases: Phase) -> tuple[type[Policy], ...]:

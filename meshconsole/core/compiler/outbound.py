@@ -34,7 +34,7 @@ NEEDED: dict[HttpFilter, Json] = {
 
 def compile_listener(tracer: Tracer, key: Key) -> Result:
     """The one outbound listener and its route configuration."""
-    _, address, port, needed = key
+    _, address, port, needed, _ = key
     assert isinstance(address, str) and isinstance(port, int) and isinstance(needed, frozenset)
     filters = {HttpFilter.ON_DEMAND: [listeners.on_demand()], **{place: [NEEDED[place]] for place in needed if place in NEEDED}}
     mesh = tracer.run.snapshot.mesh

@@ -182,6 +182,13 @@ _SPECIAL: dict[str, Put] = {
 }
 
 
+def filled(full_name: str, value: Any) -> Message:
+    """A message of that type from the value that stands for it: of a Duration a string, of a Struct any mapping."""
+    message = message_class(full_name)()
+    _SPECIAL.get(full_name, fill)(message, value, "")
+    return message
+
+
 @cache
 def message_class(full_name: str) -> type[Message]:
     load_package(full_name)

@@ -25,6 +25,11 @@ _ANY = "google.protobuf.Any"
 class Unrenderable(ValueError):
     """A draft that is no valid v3 message: a policy wrote what Envoy's API does not know."""
 
+    def __init__(self, text: str, origins: tuple[Origin, ...] = ()):
+        super().__init__(text)
+        self.origins = origins
+        """Whose doing it is, where that is known."""
+
 
 def blob(type_: XdsType, name: str, body: Json, origins: tuple[Origin, ...] = ()) -> Blob:
     try:
@@ -38,6 +43,15 @@ def serialise(message_name: str, body: Json) -> bytes:
     message = message_class(message_name)()
     fill(message, body)
     return message.SerializeToString(deterministic=True)
+
+
+def opened(blob: Blob) -> Message:
+    return message_class(MESSAGES[blob.type]).FromString(blob.body)
+
+
+def packed(type_: XdsType, name: str, message: Message, origins: tuple[Origin, ...] = ()) -> Blob:
+    data = message.SerializeToString(deterministic=True)
+    return Blob(type_, name, hashlib.sha256(data).hexdigest()[:16], data, origins)
 
 
 def parse(type_: XdsType, data: bytes) -> Json:

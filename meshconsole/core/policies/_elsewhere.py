@@ -2,7 +2,6 @@
 
 _ISTIO = frozenset(
     (
-        ("networking.istio.io", "EnvoyFilter"),
         ("networking.istio.io", "ProxyConfig"),
         ("networking.istio.io", "WorkloadGroup"),
         ("telemetry.istio.io", "Telemetry"),

@@ -1,4 +1,4 @@
-"""The seam of every kind of policy: one schema and five hooks, each optional. One file here is one kind."""
+"""The seam of every kind of policy: one schema and its hooks, each optional. One file here is one kind."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -6,7 +6,8 @@ from enum import IntEnum
 from typing import Any, ClassVar, Protocol, Self
 
 from meshconsole.core.envoy.draft import Draft
-from meshconsole.core.envoy.resource_set import Origin
+from meshconsole.core.envoy.rendered import Additions, Context, Rendered
+from meshconsole.core.envoy.resource_set import Origin, XdsType
 from meshconsole.core.mesh.model import Endpoint, MeshConfig, Service
 from meshconsole.core.resources.envelope import Resource
 from meshconsole.core.resources.messages import Level, Message
@@ -133,3 +134,17 @@ class Policy(Resource):
     def apply(cls, policies: Iterable[Self], draft: Draft, view: View) -> None:
         """Write into `draft`. `policies` are all of this kind that exist and are visible to the unit, oldest first; selecting among
         them and precedence are the kind's own rules. Called for every kind of draft: return at once for those that are not yours."""
+
+    def patches(self, context: Context, type_: XdsType | None) -> bool:
+        """May it change resources of that type there (EnvoyFilter)? None: any. An index: `patch` and `add` are given only those that say so."""
+        return False
+
+    @classmethod
+    def patch(cls, policies: Sequence[Self], resource: Rendered, view: View) -> None:
+        """Change a resource after every kind has written, right before it is serialised. `policies` are those of the root namespace and of
+        the proxy's own that `patches`, oldest first."""
+
+    @classmethod
+    def add(cls, policies: Sequence[Self], context: Context, view: View) -> Additions:
+        """What a proxy gets besides."""
+        return Additions()

@@ -120,7 +120,7 @@ def test_an_error_does_not_bring_errors_that_only_follow_from_it():
         ("apiVersion: apps/v1\nkind: Deployment", "a kind of Kubernetes; leave the document out"),
         ("apiVersion: v1\nkind: Service", "declared by a ServiceEntry"),
         ("apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway", "not supported yet: the Gateway API's Gateway"),
-        ("apiVersion: networking.istio.io/v1alpha3\nkind: EnvoyFilter", "not supported yet: Istio's kind EnvoyFilter"),
+        ("apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin", "not supported yet: Istio's kind WasmPlugin"),
         ("apiVersion: 1\nkind: {}", "apiVersion is required"),
         ("apiVersion: networking.istio.io/v1\nkind: VirtualService\nspec: {}", "is required"),
         ("apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: []\nspec: 1", "must be a mapping"),
