@@ -153,6 +153,8 @@ class Compiler:
                 return virtual_hosts.placeholder()
             case "egress":
                 return egress.compile_listener(self.kinds, tracer, key)
+            case "egress-tcp":
+                return egress.compile_opaque(tracer, key)
             case "egress-host":
                 return egress.compile_host(self.kinds, tracer, key)
             case "gateway":

@@ -1,25 +1,26 @@
 """
 The listeners that a Sidecar's egress asks for by port or Unix socket, each with hosts of its own. Counterpart: outbound.py, the one for all.
 
-Their routes are complete and not on demand: a Sidecar names what is to be reached. Two units, and those of outbound_tcp.py for TCP and TLS:
+Their routes are complete and not on demand: a Sidecar names what is to be reached. Three units, and those of outbound_tcp.py for TCP and TLS:
 
     ("egress", client, Egress)               the listener with its route configuration; value: the clusters that they lead to
+    ("egress-tcp", client, port)             which services are meant by connections to that port
     ("egress-host", client, Canonical, each) one of its virtual hosts; value: (facts, body, origins), None where nothing is routed
 """
 
 from dataclasses import replace
 from typing import NamedTuple
 
-from meshconsole.core.envoy import access_logs, defaults, listeners, metrics, routes, tracing
+from meshconsole.core.envoy import access_logs, defaults, hardening, listeners, metrics, routes, tracing
 from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json
 from meshconsole.core.envoy.resource_set import Failure, Origin, XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts
-from meshconsole.core.mesh.model import Resolution, Service, Workload
+from meshconsole.core.mesh.model import Protocol, Resolution, Service, Workload
 from meshconsole.core.mesh.scope import Egress, Scope
 from meshconsole.core.policies.base import Phase
 
-from . import resolve
+from . import outbound_tcp, resolve
 from .client import ClientClass, labels_of
 from .kinds import Kinds
 from .memo import Key, Result, Run, Tracer, Unit
@@ -37,8 +38,12 @@ class Served(NamedTuple):
 
 
 def addresses(scope: Scope, workload: Workload) -> set[tuple[str, int]]:
-    """Where a proxy's egress listeners stand."""
-    return {(each.bind or workload.outbound_address, each.port) for each in scope.listeners}
+    """Where a proxy's egress listeners stand, and its own application: no other listener may."""
+    return {(each.bind or workload.outbound_address, each.port) for each in scope.listeners} | applications(workload)
+
+
+def applications(workload: Workload) -> set[tuple[str, int]]:
+    return {(port.app_address, port.app_port or port.number) for port in workload.ports}
 
 
 def place(key: Key) -> tuple[object, int]:
@@ -52,8 +57,9 @@ def units(run: Run, scope: Scope, workload: Workload, failures: list[Failure]) -
     """Every egress listener of a proxy, and the clusters that they lead to."""
     labels, found, clusters = labels_of(workload), [], {}
     for each in scope.listeners:
-        if each.port in run.snapshot.bound.get(each.bind or workload.outbound_address, ()):
-            failures.append(_taken(each.bind or workload.outbound_address, each.port, scope.origin))
+        where = (each.bind or workload.outbound_address, each.port)
+        if each.port in run.snapshot.bound.get(where[0], ()) or where in applications(workload):
+            failures.append(_taken(*where, scope.origin))
             continue
         client = ClientClass(scope.namespace, each.hosts, True, scope.allow_any, egress_proxy=scope.egress_proxy)
         own = each if each.bind else replace(each, bind=workload.outbound_address)
@@ -82,11 +88,30 @@ def _taken(address: str, port: int, origin: str) -> Failure:
 
 
 def _opaque(run: Run, client: ClientClass, egress: Egress, labels: dict[str, str], failures: list[Failure]) -> list[Key]:
-    """The units of a listener for connections: the TCP and TLS services of its port."""
-    ports = run.attempt(("tcp-ports", client), labels, failures)
-    named = [port for port in (ports.value if ports else ()) if not port.address and (not egress.port or port.number == egress.port)]
-    keys: list[Key] = [("tcp-host", client, host, port.number) for port in named for host in port.hosts]
-    return keys + [("tcp-listener", client, egress.bind, port) for port in named[:1]]
+    """The units of a listener for connections."""
+    unit = run.attempt(("egress-tcp", client, egress.port), labels, failures)
+    port: TcpPort | None = unit.value if unit else None
+    if port is None:
+        return []
+    return [*(("tcp-host", client, host, port.number) for host in port.hosts), ("tcp-listener", client, egress.bind, port)]
+
+
+def compile_opaque(tracer: Tracer, key: Key) -> Result:
+    """Value: TcpPort, the services with that port whose connections can be carried as they are; None where there is none. Port 0: the
+    first port that any has."""
+    _, client, number = key
+    assert isinstance(client, ClientClass)
+    view = UnitView(tracer, client)
+    found = []
+    for host in dict.fromkeys(host for _, host in tracer.ask("hosts")):
+        service = view.exactly(host)
+        for port in service.ports if service is not None and not _anywhere(service) else ():
+            if number in (0, port.number) and (port.protocol.is_opaque or port.protocol is Protocol.UNKNOWN):
+                found.append((service.created, service.host, port.number))  # type: ignore[union-attr]
+    if not found:
+        return Result(None)
+    first = min(found)[2]
+    return Result(TcpPort(first, tuple(host for _, host, port in sorted(found) if port == first)))
 
 
 def compile_listener(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
@@ -114,14 +139,37 @@ def compile_listener(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         filters=listeners.ordered(filters),
         access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(tracer.run.snapshot.mesh.access_log)],
         rds=egress.name,
+        **hardening.paths(tracer.run.snapshot.mesh.path_normalization),
         **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
     )
-    body = listeners.listener(name, egress.bind, egress.port, [listeners.chain(name, {}, manager)], direction="OUTBOUND")
+    chains, inspectors = [listeners.chain(name, {}, manager)], []
+    if egress.protocol is Protocol.UNKNOWN:
+        opaque = _carried(tracer, client, egress, clusters)
+        if opaque:
+            match = {**_RAW, "application_protocols": ["http/1.1", "http/1.0", "h2c"]}
+            chains = [listeners.chain(name, {}, manager, match=match), *opaque]
+            inspectors = [listeners.tls_inspector(), listeners.http_inspector()]
+    body = listeners.listener(name, egress.bind, egress.port, chains, direction="OUTBOUND", inspectors=inspectors)
     if unix:
         body.pop("enable_reuse_port")
     config = routes.route_config(egress.name, bodies, defaults.MAX_DIRECT_RESPONSE_BYTES)
     blobs = (blob(XdsType.LDS, name, body), blob(XdsType.RDS, egress.name, config, tuple(origins)))
     return Result(HostFacts(tuple(clusters), frozenset(filters)), blobs)
+
+
+def _carried(tracer: Tracer, client: ClientClass, egress: Egress, clusters: dict[str, None]) -> list[Json]:
+    """What is no HTTP, where nothing says what it is: filter chains for the port's services that declare no HTTP either."""
+    port: TcpPort | None = tracer.unit(("egress-tcp", client, egress.port)).value
+    hosts_there = [tracer.unit(("tcp-host", client, host, port.number)).value for host in port.hosts] if port else []
+    clusters.update(dict.fromkeys(name for found in hosts_there for name in found.clusters))
+    chains = outbound_tcp.render([chain for found in hosts_there for chain in found.chains])
+    plain = [chain for chain in chains if not chain.get("filter_chain_match", {}).keys() - {"prefix_ranges"}]
+    # Once the transport's kind has chosen, Envoy looks for no chain that leaves it open: what is neither HTTP nor TLS needs its own.
+    raw = [{**c, "name": f"{c['name']} raw", "filter_chain_match": {**c.get("filter_chain_match", {}), **_RAW}} for c in plain]
+    return [*chains, *raw]
+
+
+_RAW = {"transport_protocol": "raw_buffer"}
 
 
 def _hosts(kinds: Kinds, tracer: Tracer, view: UnitView, egress: Egress) -> list[Canonical]:

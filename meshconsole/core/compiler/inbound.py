@@ -154,8 +154,11 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
         if sniffed:
             http_plain = {**plain, "application_protocols": ["http/1.1", "http/1.0", "h2c"]}
             chains.append(listeners.chain("plaintext-http", http_network, http, match=http_plain))
-        if sniffed or protocol.is_tls:
+        if protocol.is_tls:
             plain = {}
+        elif sniffed and plain:
+            # The application's own TLS; Envoy looks for no other chain once the transport's kind has chosen.
+            chains.append(listeners.chain("plaintext-tls", draft.network_filters, tcp, match={"transport_protocol": "tls"}))
         chains.append(
             listeners.chain("plaintext", http_network if as_http else draft.network_filters, http if as_http else tcp, match=plain)
         )

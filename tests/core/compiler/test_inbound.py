@@ -76,6 +76,7 @@ def test_an_undeclared_port_is_sniffed():
         ("mtls-http", "http_connection_manager"),
         ("mtls", "tcp_proxy"),
         ("plaintext-http", "http_connection_manager"),
+        ("plaintext-tls", "tcp_proxy"),
         ("plaintext", "tcp_proxy"),
     ]
 

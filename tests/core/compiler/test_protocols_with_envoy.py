@@ -5,6 +5,7 @@ import http.server
 import json
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
@@ -31,7 +32,7 @@ from .test_with_envoy import free_ports
 
 pytestmark = pytest.mark.envoy
 HERE = Path(__file__).parent
-PORTS = {"grpc": "grpc", "other": "grpc", "webgrpc": "grpc-web", "chat": "ws", "web": "http", "any": "", "plain": "", "echo": ""}
+PORTS = {"grpc": "grpc", "other": "grpc", "webgrpc": "grpc-web", "chat": "ws", "web": "http", "any": "", "plain": "", "echo": "", "raw": ""}
 """Which port, and by what name its protocol is declared."""
 
 
@@ -74,7 +75,7 @@ class Hello(http.server.BaseHTTPRequestHandler):
 
 class Echo(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        while data := self.request.recv(1024):
+        while data := self.request.recv(65536):
             self.request.sendall(data[::-1])
 
 
@@ -119,15 +120,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
             threading.Thread(target=made.serve_forever, daemon=True).start()
             stack.callback(made.shutdown)
             apps[name] = made.socket.getsockname()[1] if name == "chat" else made.server_address[1]
-        behind = {
-            "grpc": "server",
-            "other": "other",
-            "webgrpc": "server",
-            "chat": "chat",
-            "web": "hello",
-            "any": "server",
-            "plain": "hello",
-        }
+        behind = {"webgrpc": "server", "grpc": "server", "any": "server", "web": "hello", "plain": "hello", "raw": "echo"}
         numbers = free_ports(len(PORTS) + 5)
         ports = dict(zip(PORTS, numbers, strict=False))
         outbound, unused, unused_too, admin_a, admin_b = numbers[len(PORTS) :]
@@ -137,11 +130,11 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Two]:
 
         client = workload("client-v1", ports=(), outbound_port=outbound)
         at = "127.0.0.41"  # of its own: the client listens for the server's ports at 127.0.0.1
-        serving = workload("server-v1", address=at, ports=made_of(*(n for n in PORTS if n != "other")), outbound_port=unused)
+        serving = workload("server-v1", address=at, ports=made_of(*(n for n in PORTS if n not in ("other", "raw"))), outbound_port=unused)
         text = (HERE / "protocols.yaml").read_text()
         for name, number in ports.items():
             text = text.replace(f"${{{name}}}", str(number))
-        apart = workload("other-v1", address=at, service_account="server", ports=made_of("other"), outbound_port=unused_too)
+        apart = workload("other-v1", address=at, service_account="server", ports=made_of("other", "raw"), outbound_port=unused_too)
         mesh = snapshot(parse(text)[0], [client, serving, apart])
         compiler, authority = Compiler(), bootstrap.Authority()
         hosts = frozenset({f"server:{n}" for n in ports.values()})
@@ -227,6 +220,32 @@ def test_an_undeclared_port_is_spoken_to_as_the_caller_speaks(two: Two):
     answer = httpx.get(f"http://127.0.0.1:{two.outbound}/", headers={"Host": two.authority("plain")})
     assert answer.http_version == "HTTP/1.1" and answer.json()["x-route"] == "sniffed"
     assert "sa/client" in answer.json()["x-forwarded-client-cert"]
+
+
+def test_what_is_no_http_on_an_undeclared_egress_port_is_carried_as_it_is(two: Two):
+    with socket.create_connection(("127.0.0.1", two.ports["echo"]), timeout=5) as line:
+        line.sendall(b"\x00\x01 not http")
+        assert line.recv(100) == b"ptth ton \x01\x00"
+
+
+def test_an_undeclared_port_takes_plaintext_and_the_applications_own_tls_where_mutual_tls_is_no_must(two: Two):
+    hello = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with pytest.raises(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="app.test").do_handshake()
+    for said in (b"\x00 neither HTTP nor TLS", hello.read()):
+        with socket.create_connection(("127.0.0.41", two.ports["raw"]), timeout=5) as line:
+            line.sendall(said)
+            heard = b""
+            while len(heard) < len(said):
+                heard += line.recv(4096)
+            assert heard == said[::-1]
+
+
+def test_http_on_an_undeclared_egress_port_is_routed(two: Two):
+    answer = httpx.get(f"http://127.0.0.1:{two.ports['plain']}/", headers={"Host": two.authority("plain")})
+    assert answer.json()["x-route"] == "sniffed"
 
 
 def test_words_for_protocols():

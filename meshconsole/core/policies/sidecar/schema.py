@@ -35,7 +35,7 @@ class ListenerPort(Model):
     number: Whole = 0
     """The port that the proxy listens to; 0 only with a Unix socket."""
     protocol: str = ""
-    """`HTTP`, `HTTP2`, `GRPC`, `GRPC-WEB`, `HTTPS`, `TLS`, `TCP`, `MONGO`, `MYSQL`, `REDIS`. Not said: the name's `<protocol>-` decides; inbound, else
+    """`HTTP`, `HTTP2`, `GRPC`, `GRPC-WEB`, `HTTPS`, `TLS`, `TCP`, `MONGO`, `MYSQL`, `REDIS`. Not said: the name's `<protocol>-` decides, else
     the first bytes."""
     name: str = ""
     """`<protocol>[-<suffix>]`, or any."""
