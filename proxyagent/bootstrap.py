@@ -19,9 +19,16 @@ KEPT_SUFFIXES = (
     ".upstream_cx_overflow",
     ".ssl.fail_verify_san",
     ".ssl.fail_verify_error",
+    ".grpc.request_message_count",
+    ".grpc.response_message_count",
 )
 
-NAMED = ("envoy.cluster_name", "envoy.listener_address", "envoy.http_conn_manager_prefix")
+NAMED = (
+    # Not by Envoy's own patterns: our names hold dots (`outbound|80||reviews.default.svc.cluster.local`, `outbound_127.0.0.1_15001`).
+    {"tag_name": "envoy.cluster_name", "regex": "^cluster\\.((xds|[^|]+\\|.*)\\.)(?:outlier_detection\\.|upstream_|ssl\\.|grpc\\.)"},
+    {"tag_name": "envoy.listener_address"},
+    {"tag_name": "envoy.http_conn_manager_prefix", "regex": "^http\\.((.+?)\\.)downstream_(?:cx|rq)_active$"},
+)
 """What Envoy takes out of its metrics' names and tells as labels; or each cluster would be a metric of its own."""
 
 ADS: Json = {"ads": {}, "resource_api_version": "V3"}
@@ -114,7 +121,7 @@ def bootstrap(
         "stats_flush_interval": "1s",  # histograms are merged at a flush: a scrape is then at most this old
         "stats_config": {
             "use_all_default_tags": False,
-            "stats_tags": [{"tag_name": name} for name in NAMED],
+            "stats_tags": [dict(tag) for tag in NAMED],
             "stats_matcher": {
                 "inclusion_list": {
                     "patterns": [{"prefix": p} for p in KEPT_STATS] + [{"suffix": s} for s in KEPT_SUFFIXES],

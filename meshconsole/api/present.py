@@ -26,7 +26,7 @@ class Present(Collector):
         yield InfoMetricFamily(
             "meshconsole_build",
             "What runs here.",
-            {"version": settings.SPECTACULAR_SETTINGS["VERSION"], "python": platform.python_version(), "database": _database()},
+            {"version": str(settings.SPECTACULAR_SETTINGS["VERSION"]), "python": platform.python_version(), "database": _database()},
         )
         yield from _mesh()
         yield from _authority()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import alerts, explaining, logs, mesh, people, processes, resources, tokens, why
+from . import alerts, explaining, grafana, logs, mesh, people, processes, resources, tokens, why
 from .connection import Settings
 
 app = typer.Typer(
@@ -51,5 +51,6 @@ for command in (
 app.add_typer(tokens.api_tokens, name="token")
 app.add_typer(tokens.join_tokens, name="join-token")
 app.add_typer(alerts.alerts, name="alerts")
+app.add_typer(grafana.grafana, name="grafana")
 app.add_typer(people.people, name="people")
 app.add_typer(people.audit, name="audit")

@@ -5,8 +5,16 @@ from collections.abc import Callable
 from telemetry import exposition
 from telemetry.samples import ISTIO_BOUNDS, Batch, Counter, Histogram
 
+from .labels import cluster_tags
+
 PREFIX = "envoy_"
 """Envoy's own prefix for all its names; Istio's names come without."""
+
+WANTED = "^(istio|cluster\\..*\\.grpc\\.)"
+"""What is read of Envoy's stats, by their own names."""
+GRPC = "cluster_grpc_"
+MESSAGES = {f"{GRPC}{side}_message_count": f"istio_{side}_messages_total" for side in ("request", "response")}
+"""Envoy counts gRPC messages per cluster."""
 
 Totals = dict[str, float]
 """A series as Envoy writes it -> its value. Unparsed: most series have not moved since the last scrape."""
@@ -26,12 +34,18 @@ def between(old: Totals, new: Totals, start: float, end: float, expand: Expand) 
     return batch(moved, start, end, expand) if moved else None
 
 
+def _series(key: str) -> tuple[str, Labels]:
+    """By Istio's name."""
+    name, tags = exposition.series(key)
+    name = name.removeprefix(PREFIX)
+    return (MESSAGES[name], cluster_tags(tags.get("envoy_cluster_name", ""))) if name in MESSAGES else (name, tags)
+
+
 def batch(moved: Totals, start: float, end: float, expand: Expand) -> Batch:
     counters: dict[tuple, Counter] = {}
     shapes: dict[tuple, dict[str, float]] = {}
     for key, value in moved.items():
-        name, tags = exposition.series(key)
-        name = name.removeprefix(PREFIX)
+        name, tags = _series(key)
         for suffix in ("_bucket", "_sum", "_count"):
             if name.endswith(suffix) and not name.endswith("_total"):
                 bound = tags.pop("le", suffix)
@@ -82,8 +96,7 @@ def families(totals: Totals, expand: Expand) -> list[exposition.Family]:
     """For Prometheus: all that Envoy has counted, with Istio's names and labels."""
     found: dict[str, tuple[str, dict[tuple, float]]] = {}
     for key, value in sorted(totals.items()):
-        name, tags = exposition.series(key)
-        name = name.removeprefix(PREFIX)
+        name, tags = _series(key)
         suffix = "" if name.endswith("_total") else next((s for s in ("_bucket", "_sum", "_count") if name.endswith(s)), "")
         bound = tags.pop("le", None)
         labels = expand(tags) | ({"le": bound} if bound is not None else {})

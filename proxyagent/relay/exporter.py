@@ -10,6 +10,7 @@ from telemetry import exposition
 
 from .. import admin, fetching
 from . import counting
+from .counting import GRPC, PREFIX
 from .metrics import Relay
 
 log = logging.getLogger("proxyagent.metrics")
@@ -67,7 +68,7 @@ class Exporter:
         """Envoy's page: what the access loggers count under Istio's names, the rest as it is."""
         istio, rest = [], []
         for line in text.splitlines():
-            if not line.startswith(("envoy_istio_", "# TYPE envoy_istio_")):
+            if not line.removeprefix("# TYPE ").startswith(("envoy_istio_", PREFIX + GRPC)):
                 rest.append(line)
             elif line[0] != "#":
                 istio.append(line)

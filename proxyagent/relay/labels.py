@@ -16,6 +16,12 @@ OVERFLOW = "overflow"
 MOST = 4000
 """Label sets that one agent tells apart; a mesh of 300 services that one workload calls needs some 1,000."""
 
+SERVED = "served"
+"""Stands for the service that this workload serves."""
+
+WHOLE = "whole"
+"""A tag of figures that are of a whole cluster."""
+
 Labels = dict[str, str]
 
 
@@ -132,7 +138,7 @@ def expand(tags: Labels, own: Peer, principal: str) -> Labels:
         source, destination = here, upstream(tags.get("peer", ""), peer_principal)
         security = UNKNOWN  # Istio's answer too: the destination knows
     service, name, namespace = (*[_said(p) for p in _said(tags.get("service", "")).split(";")], "", "", "")[:3]
-    return {
+    told = {
         "reporter": reporter,
         **source.labels("source"),
         **destination.labels("destination"),
@@ -145,6 +151,18 @@ def expand(tags: Labels, own: Peer, principal: str) -> Labels:
         "grpc_response_status": _said(tags.get("grpc_response_status", "")),
         "connection_security_policy": security,
     }
+    if WHOLE in tags:  # neither one call nor one connection: nothing is known of how they ended
+        told |= dict.fromkeys(("request_protocol", "response_code", "response_flags", "connection_security_policy"), "")
+    return told
+
+
+def cluster_tags(cluster: str) -> Labels:
+    """What is known of a call by its cluster alone, `outbound|<port>|<subset>|<host>` or `inbound|<port>||`: the service, but no peer."""
+    direction, _, _, host = (*cluster.split("|", 3), "", "", "")[:4]
+    if direction == "inbound":
+        return {"reporter": "destination", "service": SERVED, WHOLE: "1"}
+    name, namespace, svc = (*host.split(".", 3), "", "")[:3]
+    return {"reporter": "source", "service": f"{host};{name};{namespace}" if svc == "svc" else f"{host};{host};", WHOLE: "1"}
 
 
 class Bounded:

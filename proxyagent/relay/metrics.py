@@ -17,7 +17,7 @@ from . import buffer, counting, labels
 
 log = logging.getLogger("proxyagent.metrics")
 
-SCRAPE = "/stats/prometheus?usedonly&filter=^istio"
+SCRAPE = f"/stats/prometheus?usedonly&filter={counting.WANTED}"
 FLUSHED_SECONDS = 1.1
 """Envoy merges its histograms at each flush, once a second."""
 
@@ -37,6 +37,9 @@ class Relay:
         self._path = path
         self._own = labels.own(workload)
         self._principal = principal
+        first, namespace = next(iter(workload.services), ""), workload.namespace
+        self._served = f"{first}.{namespace}.svc.cluster.local;{first};{namespace}" if first else ";;"
+        """The service that calls come in for, until Envoy says it by its full name."""
         self._bounded = labels.Bounded(series)
         self._admin = admin
         self._interval = max(interval, 0.1)
@@ -139,6 +142,10 @@ class Relay:
         self._offer()
 
     def expand(self, tags: labels.Labels) -> labels.Labels:
+        if tags.get("service") == labels.SERVED:
+            tags = {**tags, "service": self._served}
+        elif tags.get("reporter") == "destination" and len(tags.get("service", "")) > 2:
+            self._served = tags["service"]
         return self._bounded.admit(labels.expand(tags, self._own, self._principal()))
 
     @property

@@ -205,3 +205,23 @@ def test_prometheus_sees_istios_names_and_all_buckets():
     assert {s.name for s in families["istio_request_duration_milliseconds"].samples} == {
         f"istio_request_duration_milliseconds{s}" for s in ("_bucket", "_sum", "_count")
     }
+
+
+def test_grpc_messages_that_envoy_counts_per_cluster_are_told_by_istios_names():
+    text = """envoy_cluster_grpc_request_message_count{envoy_cluster_name="outbound|9080|v2|ratings.data.svc.cluster.local"} 3
+envoy_cluster_grpc_response_message_count{envoy_cluster_name="outbound|443||api.example.com"} 4
+envoy_cluster_grpc_request_message_count{envoy_cluster_name="inbound|9080||"} 5
+"""
+    batch = counting.between({}, counting.read(text), 0, 1, lambda tags: labels.expand(tags, ME, US))
+    ratings, example, served = batch.counters
+    assert (ratings.name, ratings.value) == ("istio_request_messages_total", 3) and example.name == "istio_response_messages_total"
+    assert (ratings.labels["destination_service"], ratings.labels["destination_service_namespace"]) == (
+        "ratings.data.svc.cluster.local",
+        "data",
+    )
+    assert (ratings.labels["reporter"], ratings.labels["source_workload"], ratings.labels["destination_workload"]) == (
+        "source", "reviews-v1", "unknown",
+    )  # fmt: skip
+    assert example.labels["destination_service_name"] == "api.example.com"
+    assert (served.labels["reporter"], served.labels["destination_workload"]) == ("destination", "reviews-v1")
+    assert ratings.labels["request_protocol"] == ratings.labels["response_code"] == "", "they make no edge, and no failure"

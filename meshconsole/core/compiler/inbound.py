@@ -196,6 +196,8 @@ def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_lo
     filters = {**draft.http_filters}
     if protocol is Protocol.GRPC_WEB:
         filters[HttpFilter.GRPC_WEB] = [listeners.grpc_web()]
+    if protocol.is_grpc:
+        filters[HttpFilter.GRPC_STATS] = [listeners.grpc_stats()]
     return listeners.http_manager(
         f"inbound_0.0.0.0_{port.number}",
         filters=listeners.ordered(filters),

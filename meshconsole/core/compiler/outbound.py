@@ -26,10 +26,11 @@ NEEDED: dict[HttpFilter, Json] = {
     HttpFilter.LOCAL_RATE_LIMIT: listeners.local_rate_limit(),
     HttpFilter.GRPC_WEB: listeners.grpc_web(off=True),
     HttpFilter.SPOKEN: listeners.spoken(),
+    HttpFilter.GRPC_STATS: listeners.grpc_stats(),
     HttpFilter.FAULT: listeners.fault(),
     HttpFilter.CORS: listeners.cors(),
 }
-"""What a route can configure, and the listener then must have."""
+"""What a route can configure, or a host's protocol asks for, and the listener then must have."""
 
 
 def compile_listener(tracer: Tracer, key: Key) -> Result:

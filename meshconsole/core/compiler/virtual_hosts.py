@@ -89,8 +89,10 @@ def render(
     rendered = [routes.route(each, hash_policy) for each in draft.routes]
     origins = tuple(dict.fromkeys(draft.origins))
     body = routes.virtual_host(name, draft.domains, rendered, service=words, origins=origins, require_tls=require_tls)
-    filters = frozenset(place for each in draft.routes for place in each.filters if place is not HttpFilter.ON_DEMAND)
-    return HostFacts(tuple(routes.clusters_of(draft.routes)), filters), body
+    filters = {place for each in draft.routes for place in each.filters if place is not HttpFilter.ON_DEMAND}
+    if service is not None and any(port.number == draft.port and port.protocol.is_grpc for port in service.ports):
+        filters.add(HttpFilter.GRPC_STATS)
+    return HostFacts(tuple(routes.clusters_of(draft.routes)), frozenset(filters)), body
 
 
 def _tell(route: Route, tracer: Tracer, client: ClientClass) -> None:

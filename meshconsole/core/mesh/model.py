@@ -28,6 +28,10 @@ class Protocol(StrEnum):
         return self in (Protocol.HTTP2, Protocol.GRPC, Protocol.GRPC_WEB)
 
     @property
+    def is_grpc(self) -> bool:
+        return self in (Protocol.GRPC, Protocol.GRPC_WEB)
+
+    @property
     def is_tls(self) -> bool:
         """The applications' own TLS: all that is seen of it is the server name."""
         return self in (Protocol.TLS, Protocol.HTTPS)

@@ -1,0 +1,1 @@
+"""One file, one dashboard: each has a DASHBOARD."""
