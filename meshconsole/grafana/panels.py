@@ -76,7 +76,14 @@ def lines(title: str, queries: Queries, unit: str, *, help: str = "", width: int
 
 
 def figure(
-    title: str, promql: str, unit: str, *, help: str = "", width: int = 4, steps: Sequence[tuple[float | None, str]] = (), none: str = "no traffic"
+    title: str,
+    promql: str,
+    unit: str,
+    *,
+    help: str = "",
+    width: int = 4,
+    steps: Sequence[tuple[float | None, str]] = (),
+    none: str = "no traffic",
 ) -> Any:
     """One number now. `steps`: from which value on it has which colour (None: from below); what is below the first is green."""
     colours = [model.Threshold(None, GREEN), *(model.Threshold(value, colour) for value, colour in steps)]
