@@ -1,6 +1,7 @@
 """The same traffic through a real Prometheus and through the embedded store: the same answers, within 2 %."""
 
 import contextlib
+import re
 import shutil
 import subprocess
 import time
@@ -39,10 +40,35 @@ def openmetrics(body: bytes) -> str:
     return "\n".join(sorted(said, key=lambda line: line.split("{")[0])) + "\n# EOF\n"
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Prometheus that holds six minutes of steady traffic."""
-    folder: Path = tmp_path_factory.mktemp("prometheus")
+@pytest.fixture(scope="module", params=["prometheus", "victoria-metrics"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Prometheus, and a real VictoriaMetrics, that hold six minutes of steady traffic."""
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    start = prometheus if request.param == "prometheus" else victoria_metrics
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(start(folder, port), stdout=subprocess.DEVNULL, stderr=log)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"{address}{'/-/ready' if start is prometheus else '/health'}", trust_env=False).is_success:
+                    break
+            time.sleep(0.1)
+        if start is victoria_metrics:
+            past = [
+                re.sub(r" (\d+(?:\.\d+)?)$", lambda m: f" {int(float(m[1]) * 1000)}", line)
+                for line in openmetrics(batch(*EVERY)).splitlines()
+            ]
+            httpx.post(f"{address}/api/v1/import/prometheus", content="\n".join(past[:-1]) + "\n", trust_env=False).raise_for_status()
+            httpx.get(f"{address}/internal/force_flush", trust_env=False).raise_for_status()
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def prometheus(folder: Path, port: int) -> list[str]:
     binary, promtool = shutil.which("prometheus"), shutil.which("promtool")
     assert binary and promtool, "prometheus is missing: .ci/packages installs it"
     (folder / "past").write_text(openmetrics(batch(*EVERY)))
@@ -50,29 +76,18 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [promtool, "tsdb", "create-blocks-from", "openmetrics", str(folder / "past"), str(folder / "data")], check=True, capture_output=True
     )
     (folder / "prometheus.yml").write_text("")
-    port = free_port()
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                binary,
-                f"--config.file={folder}/prometheus.yml",
-                f"--storage.tsdb.path={folder}/data",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        )
-    try:
-        address = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(f"{address}/-/ready", trust_env=False).is_success:
-                    break
-            time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
+    return [
+        binary,
+        f"--config.file={folder}/prometheus.yml",
+        f"--storage.tsdb.path={folder}/data",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+
+
+def victoria_metrics(folder: Path, port: int) -> list[str]:
+    binary = shutil.which("victoria-metrics")
+    assert binary, "victoria-metrics is missing: .ci/packages installs it"
+    return [binary, f"-storageDataPath={folder}/data", f"-httpListenAddr=127.0.0.1:{port}", "-retentionPeriod=12"]
 
 
 @pytest.fixture
