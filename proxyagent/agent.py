@@ -17,10 +17,11 @@ import msgspec
 from . import __version__, admin, disk, keys, launch, protocol, session
 from . import delta_words as words
 from .ads import Ads
+from .assignment import Assignment
 from .bootstrap import Sockets
 from .connection import Connection, address, in_clear
 from .delta import Delta
-from .health import Checker
+from .health import Health, probe
 from .identity import Keeper
 from .interception.explicit import conflicts
 from .options import Options, Wrong
@@ -86,6 +87,7 @@ class Agent:
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._scraped = Scraped(options)
         workload = msgspec.structs.replace(options.workload, metrics_port=self._scraped.port)
+        self._assignment = Assignment(options.state_dir / "assigned", workload)
         self._journal = disk.Journal(options.state_dir / "configuration")
         self._keeper = Keeper(options.state_dir, workload.namespace, workload.name, workload.service_account)
         self._delta = Delta(self._journal.load())
@@ -104,7 +106,7 @@ class Agent:
         self._supervisor = self._supervise()
         self._relay = Relay(
             options.state_dir / "metrics",
-            workload=workload,
+            workload=self._assignment.workload,
             principal=lambda: self._keeper.identity.spiffe_id if self._keeper.identity else "",
             admin=str(self.run_dir / "admin.sock"),
             interval=options.metrics_interval,
@@ -115,7 +117,8 @@ class Agent:
         self._spans = SpanRelay(self.run_dir / "otlp.sock", send=self._connection.send, idle=lambda: self._connection.idle)
         self._logs = LogRelay(self.run_dir / "logs.sock", send=self._connection.send, idle=lambda: self._connection.idle)
         self._outflows: dict[str, Outflow[Any]] = {"spans": self._spans.outflow, "logs": self._logs.outflow}
-        self._health = Checker(options.health, workload, options.health_interval, self._healthy) if options.health else None
+        own = probe(options.health, self._assignment.workload, options.health_interval) if options.health else None
+        self._health = Health(own, self._assignment.workload, options.allow_exec_probes, self._healthy)
         self._page = Page(self, self.run_dir / "agent.sock", options.admin_port)
         self._delta_alarm = Alarm(lambda: self._envoy_says(words.Elapsed()), time.monotonic)
         self._session_alarm = Alarm(lambda: self._console_says(session.Elapsed()), time.time)
@@ -141,8 +144,7 @@ class Agent:
         self._spawn(self._relay.run(), "metrics")
         for name, outflow in self._outflows.items():
             self._spawn(outflow.run(), name)
-        if self._health:
-            self._spawn(self._health.run(), "health")
+        self._health.start(self._assignment.frame)
         stopping = asyncio.ensure_future(stop.wait())
         both: set[asyncio.Future[Any]] = {stopping, self._over}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -168,6 +170,7 @@ class Agent:
         self._delta_alarm.set(None)
         self._session_alarm.set(None)
         await self._connection.close()
+        self._health.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -210,7 +213,9 @@ class Agent:
         options = self.options
         sockets = Sockets(*(str(self.run_dir / f"{name}.sock") for name in ("xds", "admin", "otlp", "logs")))
         command, digest = launch.prepare(options, self._envoy, sockets)
-        return Supervisor(command, digest, options.state_dir, hindrance=lambda: launch.taken(options.workload), changed=self._lives)
+        return Supervisor(
+            command, digest, options.state_dir, hindrance=lambda: launch.taken(self._assignment.workload), changed=self._lives
+        )
 
     def _lives(self, life: Life) -> None:
         self._life = life
@@ -287,6 +292,8 @@ class Agent:
                     self._connection.send(protocol.StateList(cache.versions(), cache.aliases))
                 case session.Apply(push):
                     self._envoy_says(words.Pushed(push))
+                case session.Adopt(frame):
+                    self._adopt(frame)
                 case session.Look(ask):
                     self._spawn(self._look(ask), "ask")
                 case session.Forget(epoch, seq):
@@ -297,6 +304,12 @@ class Agent:
                         self._over.set_result(reason)
                     self._spawn(self._connection.close(slowly=slowly), "close")
         self._session_alarm.set(self._session.wake_at())
+
+    def _adopt(self, frame: protocol.Assigned) -> None:
+        if self._assignment.adopt(frame):
+            log.info("the WorkloadGroup %s/%s says what this workload is", frame.workload.namespace, frame.workload.group)
+        self._relay.belong(frame.workload)
+        self._health.assigned(frame)
 
     def _begin(self, heartbeat: float) -> None:
         log.info("the console knows us")

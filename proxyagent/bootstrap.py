@@ -1,5 +1,6 @@
 """Envoy's bootstrap: only what must stand before the first discovery response. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Json = dict
@@ -41,6 +42,7 @@ _CONNECTIONS = "type.googleapis.com/envoy.extensions.resource_monitors.downstrea
 
 HEAP_ACTIONS = {"shrink_heap": 0.9, "disable_http_keepalive": 0.92, "stop_accepting_requests": 0.95, "stop_accepting_connections": 0.98}
 """Share of the heap from which each is done."""
+_CARES = "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig"
 
 TRACES = "agent_traces"
 LOGS = "agent_logs"
@@ -61,8 +63,17 @@ class Sockets:
 
 
 def bootstrap(
-    *, proxy_id: str, cluster: str, locality: str, metadata: Json, sockets: Sockets, max_connections: int = 50_000, max_heap: int = 0
+    *,
+    proxy_id: str,
+    cluster: str,
+    locality: str,
+    metadata: Json,
+    sockets: Sockets,
+    max_connections: int = 50_000,
+    max_heap: int = 0,
+    resolvers: Sequence[tuple[str, int]] = (),
 ) -> Json:
+    """`resolvers`: (address, port) of the DNS servers to ask; none: the host's."""
     region, _, rest = locality.partition("/")
     zone, _, sub_zone = rest.partition("/")
     return {
@@ -133,7 +144,15 @@ def bootstrap(
         "layered_runtime": {
             "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": 32768, **SPANS}}],
         },
+        **({"typed_dns_resolver_config": _dns(resolvers)} if resolvers else {}),
     }
+
+
+def _dns(resolvers: Sequence[tuple[str, int]]) -> Json:
+    asked = [{"socket_address": {"protocol": "UDP", "address": address, "port_value": port}} for address, port in resolvers]
+    # Names are asked for as they are written: a search domain of the host would make another name of them.
+    config = {"@type": _CARES, "resolvers": asked, "dns_resolver_options": {"no_default_search_domain": True}}
+    return {"name": "envoy.network.dns_resolver.cares", "typed_config": config}
 
 
 def _at(name: str, path: str) -> Json:

@@ -1,98 +1,89 @@
-"""The health of the application, as its own agent sees it: HTTP or TCP, at a calm pace; only changes are news."""
+"""What `--health` says, as a probe; and which probe holds: the host's own, else that of the workload's group."""
 
 import asyncio
-import os
+import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .options import Wrong
-from .protocol import Workload
+from .probes.prober import Prober
+from .protocol import Assigned, ExecProbe, GrpcProbe, HttpProbe, Probe, TcpProbe, Workload
 
 TIMEOUT = 2.0
 FAILURES = 2
 """In a row before a workload is taken out; one success brings it back."""
 
 
-@dataclass(frozen=True)
-class Check:
-    http: bool
-    address: str
-    port: int
-    path: str = "/"
+def probe(text: str, workload: Workload, interval: float) -> Probe:
+    """`http:/path`, `http[s]://address:port/path`, `tcp`, `tcp://address:port`, `grpc`, `grpc:service`, `grpc://address:port/service`,
+    `exec:program arguments`; by default at the first port. Raises Wrong."""
+    return Probe(_how(text, workload), timeout=min(TIMEOUT, max(interval, 0.5)), period=max(interval, 0.1), successes=1, failures=FAILURES)
 
 
-def check(text: str, workload: Workload) -> Check:
-    """`http:/path`, `http://address:port/path`, `tcp`, `tcp://address:port`; by default at the first port. Raises Wrong."""
+def _how(text: str, workload: Workload) -> HttpProbe | TcpProbe | GrpcProbe | ExecProbe:
     scheme, _, rest = text.partition(":")
-    if scheme not in ("http", "tcp"):
-        raise Wrong(f"--health {text!r}: expected http:/path, http://address:port/path, tcp or tcp://address:port")
-    if rest.startswith("//"):
-        parts = urlsplit(text)
+    if scheme == "exec":
         try:
-            return Check(
-                scheme == "http", parts.hostname or "", parts.port or 80, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            )
+            command = tuple(shlex.split(rest))
         except ValueError as e:
             raise Wrong(f"--health {text!r}: {e}") from e
-    if not workload.ports:
-        raise Wrong(f"--health {text!r}: the workload has no --port; write http://address:port/path or tcp://address:port")
-    port = workload.ports[0]
-    return Check(scheme == "http", port.app_address, port.app_port or port.number, rest if rest.startswith("/") else "/" + rest)
+        if not command:
+            raise Wrong(f"--health {text!r}: exec: is followed by a program and its arguments")
+        return ExecProbe(command)
+    if scheme not in ("http", "https", "tcp", "grpc"):
+        raise Wrong(
+            f"--health {text!r}: expected http:/path, http://address:port/path, tcp, tcp://address:port, grpc, grpc:service, "
+            "grpc://address:port/service or exec:program"
+        )
+    if rest.startswith("//"):
+        try:
+            parts = urlsplit(text)
+            host, port = parts.hostname or "", parts.port or (443 if scheme == "https" else 80)
+        except ValueError as e:
+            raise Wrong(f"--health {text!r}: {e}") from e
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        service = parts.path.removeprefix("/")
+    elif not workload.ports:
+        raise Wrong(
+            f"--health {text!r}: the workload has no --port; write http://address:port/path, tcp://address:port or grpc://address:port"
+        )
+    else:
+        first = workload.ports[0]
+        host, port = first.app_address, first.app_port or first.number
+        path, service = rest if rest.startswith("/") else "/" + rest, rest
+    if scheme == "grpc":
+        return GrpcProbe(port, host, service)
+    return TcpProbe(port, host) if scheme == "tcp" else HttpProbe(port, path, host, scheme == "https")
 
 
-class Judge:
-    """Pure: results in, news out."""
+class Health:
+    """The one prober that runs."""
 
-    def __init__(self) -> None:
-        self._said: bool | None = None
-        self._failures = 0
+    def __init__(self, own: Probe | None, workload: Workload, may_exec: bool, changed: Callable[[bool, str], None]) -> None:
+        self._own, self._may_exec, self._changed = own, may_exec, changed
+        self._runs: tuple[Probe | None, Workload] = (None, workload)
+        self._task: asyncio.Task[None] | None = None
 
-    def result(self, reason: str) -> tuple[bool, str] | None:
-        """`reason` is why the check failed, '' when it did not. The answer is what to tell, if there is news."""
-        self._failures = self._failures + 1 if reason else 0
-        if reason and self._failures < FAILURES and self._said is not None:
-            return None
-        healthy = not reason
-        if healthy == self._said:
-            return None
-        self._said = healthy
-        return healthy, reason
+    def start(self, known: Assigned | None = None) -> None:
+        """`known`: what the group said last."""
+        self._follow(self._own or (known.probe if known else None), self._runs[1])
 
+    def assigned(self, frame: Assigned) -> None:
+        """The group's probe; the operator's own word on this host comes first."""
+        self._follow(self._own or frame.probe, frame.workload)
+        if self._task is None:
+            self._changed(True, "")  # what was said of it before was by a probe that is gone
 
-async def probe(what: Check, timeout: float = TIMEOUT) -> str:
-    """Why it failed, or ''. Any HTTP status below 400 is healthy."""
-    where = f"{what.address}:{what.port}"
-    try:
-        async with asyncio.timeout(timeout):
-            reader, writer = await asyncio.open_connection(what.address, what.port)
-            try:
-                if not what.http:
-                    return ""
-                writer.write(
-                    f"GET {what.path} HTTP/1.1\r\nHost: {where}\r\nUser-Agent: meshconsole-health\r\nConnection: close\r\n\r\n".encode()
-                )
-                line = (await reader.readline()).decode("latin-1").split()
-                if len(line) < 2 or not line[1].isdigit():
-                    return f"{where} answered no HTTP"
-                return "" if int(line[1]) < 400 else f"{where}{what.path} answered {line[1]}"
-            finally:
-                writer.close()
-    except TimeoutError:
-        return f"{where} did not answer within {timeout:.0f} s"
-    except (OSError, ValueError) as e:
-        return f"{where}: {os.strerror(e.errno) if isinstance(e, OSError) and e.errno else e}"
+    def _follow(self, probe: Probe | None, workload: Workload) -> None:
+        if self._task is not None and self._runs == (probe, workload):
+            return
+        self._runs = (probe, workload)
+        self.stop()
+        if probe is not None:
+            prober = Prober(probe, workload, self._may_exec or probe is self._own, self._changed)
+            self._task = asyncio.create_task(prober.run(), name="health")
 
-
-class Checker:
-    def __init__(self, text: str, workload: Workload, interval: float, changed: Callable[[bool, str], None]) -> None:
-        self._check = check(text, workload)
-        self._interval = max(interval, 0.1)
-        self._changed = changed
-        self._judge = Judge()
-
-    async def run(self) -> None:
-        while True:
-            if news := self._judge.result(await probe(self._check, min(TIMEOUT, max(self._interval, 0.5)))):
-                self._changed(*news)
-            await asyncio.sleep(self._interval)
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None

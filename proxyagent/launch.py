@@ -31,6 +31,7 @@ def prepare(options: Options, envoy: str, sockets: Sockets) -> tuple[tuple[str, 
             metadata={"LABELS": dict(sorted(workload.labels.items())), "NAMESPACE": workload.namespace},
             sockets=sockets,
             max_heap=host.heap(options.envoy_max_heap),
+            resolvers=options.dns_resolvers,
         ),
         indent=1,
     ).encode()

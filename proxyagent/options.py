@@ -1,6 +1,7 @@
 """What an operator may say: by flag, by environment variable, or in a file; in this order of precedence."""
 
 import argparse
+import ipaddress
 import json
 import os
 import pathlib
@@ -29,6 +30,10 @@ class Options:
     insecure_console: bool = False
     health: str = ""
     health_interval: float = 5.0
+    allow_exec_probes: bool = False
+    """The console may say which program is run to probe the application."""
+    dns_resolvers: tuple[tuple[str, int], ...] = ()
+    """(address, port); none: those of the host."""
     admin_port: int = 0
     concurrency: int = 2
     envoy_max_heap: int = 0
@@ -66,6 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         default=None,
         help="allow ws:// to a console on another host: the token then crosses the network in clear",
     )
+    add(
+        "--workload-group",
+        metavar="[NAMESPACE/]NAME",
+        help="the WorkloadGroup whose member this is: it says labels, ports, service account, locality, network, weight and probe; "
+        "--name is then NAME-ADDRESS unless it is given",
+    )
     add("--namespace", help="the workload's namespace (default `default`)")
     add("--name", help="the workload's name, unique in its namespace")
     add("--service-account", help="its identity is spiffe://<trust domain>/ns/<namespace>/sa/<service account> (default `default`)")
@@ -93,9 +104,22 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--health",
         metavar="CHECK",
-        help="check the application: http:/path, http://address:port/path, tcp or tcp://address:port; a failing workload gets no requests",
+        help="check the application: http:/path, http://address:port/path, tcp, tcp://address:port, grpc, grpc:service, "
+        "grpc://address:port/service or exec:program; a failing workload gets no requests",
     )
     add("--health-interval", type=float, metavar="SECONDS", help="default 5")
+    add(
+        "--allow-exec-probes",
+        action="store_true",
+        default=None,
+        help="run the program that the WorkloadGroup's probe names, as the agent's user (default: refuse it, and say so to the console)",
+    )
+    add(
+        "--dns-resolver",
+        action="append",
+        metavar="ADDRESS[:PORT]",
+        help="the DNS server that Envoy asks for the names of external services (default: those of the host); repeat for more",
+    )
     add(
         "--admin-port",
         type=int,
@@ -188,20 +212,23 @@ def _file(path: str, known: Mapping[str, argparse.Action]) -> dict[str, Any]:
 
 def build(said: Mapping[str, Any]) -> Options:
     """Raises Wrong."""
+    namespace, group = _group(said)
+    address, network = str(said.get("address", "127.0.0.1")), str(said.get("network", ""))
     workload = Workload(
-        namespace=_name(said, "namespace", "default"),
-        name=_name(said, "name", ""),
-        service_account=_name(said, "service_account", "default"),
+        namespace=namespace,
+        name=_name(said, "name", member_name(group, address, network) if group else ""),
+        service_account=_name(said, "service_account", "default") if "service_account" in said or not group else "",
         kind=_choice(said, "kind", ("sidecar", "gateway")),
-        address=str(said.get("address", "127.0.0.1")),
+        address=address,
         services=tuple(str(s) for s in said.get("service", ())),
         labels=dict(_label(str(label)) for label in said.get("label", ())),
         ports=tuple(port(str(p)) for p in said.get("port", ())),
         outbound_address=str(said.get("outbound_address", "127.0.0.1")),
         outbound_port=_number(said, "outbound_port", 15001, 0, 65535),
         locality=str(said.get("locality", "")),
-        network=str(said.get("network", "")),
-        weight=_number(said, "weight", 1, 0, 2**31),
+        network=network,
+        weight=_number(said, "weight", 0 if group else 1, 0, 2**31),
+        group=group,
     )
     state = pathlib.Path(said.get("state_dir") or pathlib.Path("proxyagent-state", workload.namespace, workload.name))
     return Options(
@@ -211,9 +238,11 @@ def build(said: Mapping[str, Any]) -> Options:
         state_dir=state.absolute(),
         run_dir=pathlib.Path(said["run_dir"]).absolute() if said.get("run_dir") else None,
         ca_file=str(said.get("ca_file", "")),
-        insecure_console=str(said.get("insecure_console", "")).lower() in ("1", "true", "yes"),
+        insecure_console=_yes(said, "insecure_console"),
         health=str(said.get("health", "")),
         health_interval=_seconds(said, "health_interval", 5.0),
+        allow_exec_probes=_yes(said, "allow_exec_probes"),
+        dns_resolvers=tuple(resolver(str(each)) for each in said.get("dns_resolver", ())),
         admin_port=_number(said, "admin_port", 0, 0, 65535),
         concurrency=_number(said, "concurrency", 2, 1, 256),
         envoy_max_heap=_number(said, "envoy_max_heap", 0, 0, 1 << 20),
@@ -228,6 +257,41 @@ def build(said: Mapping[str, Any]) -> Options:
         envoy_log_level=_choice(said, "envoy_log_level", ("warning", "trace", "debug", "info", "error", "critical", "off")),
         log_level=_choice(said, "log_level", ("info", "debug", "warning", "error")),
     )
+
+
+def member_name(group: str, address: str, network: str) -> str:
+    """Of a member that its operator did not name (Istio: autoregisteredWorkloadEntryName)."""
+    return "-".join(part for part in (group, address.replace(":", "-"), network) if part)[-253:].strip("-.")
+
+
+def _group(said: Mapping[str, Any]) -> tuple[str, str]:
+    """(namespace, name of the group or '')"""
+    namespace, slash, group = str(said.get("workload_group", "")).rpartition("/")
+    if not group and "workload_group" in said:
+        raise Wrong(f"--workload-group {said['workload_group']!r}: expected NAME or NAMESPACE/NAME")
+    own = _name(said, "namespace", namespace if slash else "default")
+    if slash and namespace != own:
+        raise Wrong(f"--workload-group {said['workload_group']!r} is of another namespace than --namespace {own!r}")
+    return own, group
+
+
+def resolver(text: str) -> tuple[str, int]:
+    """`10.0.0.2`, `10.0.0.2:5353`, `[fd00::2]:53`. Raises Wrong."""
+    address, number = text, "53"
+    if text.startswith("[") or text.count(":") == 1:
+        address, _, number = text.rpartition(":") if not text.endswith("]") else (text, "", "53")
+    try:
+        port = int(number)
+        ipaddress.ip_address(address.strip("[]"))
+    except ValueError:
+        port = 0
+    if not 0 < port < 65536:
+        raise Wrong(f"--dns-resolver {text!r}: expected an IP address, maybe with a port, such as 10.0.0.2 or 10.0.0.2:5353")
+    return address.strip("[]"), port
+
+
+def _yes(said: Mapping[str, Any], key: str) -> bool:
+    return str(said.get(key, "")).lower() in ("1", "true", "yes")
 
 
 def port(text: str) -> WorkloadPort:

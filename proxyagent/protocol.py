@@ -79,6 +79,45 @@ class Workload(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, f
     weight: int = 1
     metrics_port: int = 0
     """Where on `address` Prometheus finds its metrics; 0: nowhere."""
+    group: str = ""
+    """The WorkloadGroup of its namespace that says what is not said here: empty strings, weight 0, ports and labels."""
+
+
+class HttpProbe(msgspec.Struct, tag=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    port: int
+    path: str = "/"
+    host: str = ""
+    """'': the application's own address."""
+    tls: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class TcpProbe(msgspec.Struct, tag=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    port: int
+    host: str = ""
+
+
+class GrpcProbe(msgspec.Struct, tag=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """grpc.health.v1.Health/Check."""
+
+    port: int
+    host: str = ""
+    service: str = ""
+
+
+class ExecProbe(msgspec.Struct, tag=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    command: tuple[str, ...]
+
+
+class Probe(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """How an agent finds out whether its application takes requests. Seconds; thresholds count results in a row."""
+
+    how: HttpProbe | TcpProbe | GrpcProbe | ExecProbe
+    initial_delay: float = 0.0
+    timeout: float = 1.0
+    period: float = 10.0
+    successes: int = 1
+    failures: int = 1
 
 
 # --- from the agent -------------------------------------------------------------------------------------------------
@@ -207,7 +246,7 @@ class Challenge(Frame):
 class Refused(Frame):
     """The last frame before the console closes."""
 
-    code: Literal["protocol", "token", "identity", "proof", "revoked", "malformed", "busy", "replaced"]
+    code: Literal["protocol", "token", "identity", "proof", "revoked", "malformed", "busy", "replaced", "group"]
     message: str
     retry: bool = False
 
@@ -225,6 +264,14 @@ class Welcome(Frame):
     """Seconds between WebSocket pings."""
     renew_at: float = 0.0
     """Unix time at which the agent asks for its next certificate (half life with jitter)."""
+
+
+class Assigned(Frame):
+    """To a member of a WorkloadGroup, after each Welcome and when the group changes: what it is, the group's facts included."""
+
+    workload: Workload
+    probe: Probe | None = None
+    """None: the group has none."""
 
 
 class ListState(Frame):
@@ -288,7 +335,7 @@ FromAgent = (
     | Answer
     | Goodbye
 )
-FromConsole = Challenge | Refused | Welcome | ListState | Push | Certificate | MetricsStored | Ask
+FromConsole = Challenge | Refused | Welcome | Assigned | ListState | Push | Certificate | MetricsStored | Ask
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent = msgspec.msgpack.Decoder(FromAgent)

@@ -127,6 +127,13 @@ class Apply:
 
 
 @dataclass(frozen=True)
+class Adopt:
+    """The workload is a member of a group, and this is what that makes of it."""
+
+    frame: protocol.Assigned
+
+
+@dataclass(frozen=True)
 class Look:
     """A question to Envoy's admin interface."""
 
@@ -150,7 +157,7 @@ class Close:
     fatal: bool = False
 
 
-Command = Send | MakeKey | Sign | Install | Begin | ListVersions | Apply | Look | Forget | Close
+Command = Send | MakeKey | Sign | Install | Begin | ListVersions | Apply | Adopt | Look | Forget | Close
 
 
 class Session:
@@ -165,6 +172,8 @@ class Session:
         self._renewing = False
         self._rejoin = False
         self._news: dict[type, protocol.Health | protocol.EnvoyState] = {}
+        self._labels: dict[str, str] | None = None
+        """Those that the certificate was made with."""
 
     def wake_at(self) -> float | None:
         return self._renew_at if self.phase is Phase.READY and self._renew_at and not self._renewing else None
@@ -172,7 +181,7 @@ class Session:
     def handle(self, event: Event, now: float) -> Iterator[Command]:
         match event:
             case Connected():
-                self.phase, self._renewing = Phase.GREETED, False
+                self.phase, self._renewing, self._labels = Phase.GREETED, False, None
                 yield Send(self._hello)
             case Lost():
                 self.phase, self._renewing = Phase.AWAY, False
@@ -223,6 +232,11 @@ class Session:
                 yield ListVersions()
             case protocol.Push():
                 yield Apply(frame)
+            case protocol.Assigned(workload):
+                if self._labels not in (None, workload.labels) and self._serial:
+                    self._renew_at = now  # peers read the labels in the certificate
+                self._labels = workload.labels
+                yield Adopt(frame)
             case protocol.Certificate():
                 yield from self._certified(frame, now)
             case protocol.MetricsStored(epoch, seq):

@@ -82,14 +82,16 @@ class AgentConsumer(AsyncWebsocketConsumer):
             await self._handle(current, link, await self._next())
 
     async def _begin(self, current: hub.Hub) -> Link:
-        hello, enrolled = await self._enrol()
+        enrolled = await self._enrol()
         state = await self._expect(protocol.State)
-        self.labels = hello.workload.labels
-        self.origin = origin(hello.workload)
+        self.labels = enrolled.workload.labels
+        self.origin = origin(enrolled.workload)
         self.intake = Intake(enrolled.facts.proxy_id, self._say)
-        return current.connect(enrolled.facts, state, self.outbox.put, self._replace)
+        link = current.connect(enrolled.facts, state, self.outbox.put, self._replace)
+        link.assigned = enrolled.assigned
+        return link
 
-    async def _enrol(self) -> tuple[protocol.Hello, enrolment.Enrolled]:
+    async def _enrol(self) -> enrolment.Enrolled:
         hello = enrolment.first_frame(await self._bytes(limits.HANDSHAKE_BYTES))
         if not isinstance(hello, protocol.Hello):
             raise Refusal("malformed", f"the conversation begins with Hello, not {type(hello).__name__}")
@@ -99,7 +101,9 @@ class AgentConsumer(AsyncWebsocketConsumer):
         answer: Any = await self._expect(protocol.Join, protocol.Prove)
         enrolled = await in_database(enrolment.enrol, hello, answer, challenge, self.address, timezone.now())
         self._say(enrolled.welcome)
-        return hello, enrolled
+        if enrolled.assigned is not None:
+            self._say(enrolled.assigned)
+        return enrolled
 
     async def _handle(self, current: hub.Hub, link: Link, frame: protocol.FromAgent) -> None:
         await self.frames.take()

@@ -13,11 +13,13 @@ import msgspec
 from django.conf import settings
 from django.db import transaction
 
+from meshconsole.accounts import audit
+from meshconsole.accounts.author import Author
 from meshconsole.ca import authority, issuing, proving, renewing, tokens
 from meshconsole.ca.issuing import SVID, Refusal
 from meshconsole.ca.subject import Subject
 from meshconsole.core.mesh.spiffe import Identity
-from meshconsole.discovery import registry
+from meshconsole.discovery import membership, refusals, registry
 from meshconsole.discovery.platforms import agents
 from meshconsole.xds.link import Facts
 from meshconsole.xds.models import ProxyRecord
@@ -28,6 +30,10 @@ from proxyagent import protocol
 class Enrolled:
     facts: Facts
     welcome: protocol.Welcome
+    workload: protocol.Workload
+    """What it says, and what its WorkloadGroup says of it."""
+    assigned: protocol.Assigned | None = None
+    """To be told to the member of a group."""
 
 
 def console_name() -> str:
@@ -63,7 +69,11 @@ def enrol(
     hello: protocol.Hello, answer: protocol.Join | protocol.Prove, challenge: protocol.Challenge, address: str, now: datetime.datetime
 ) -> Enrolled:
     """Raises Refusal."""
-    spec = hello.workload
+    try:
+        assigned = membership.assigned(hello.workload)
+    except refusals.Refused as e:
+        raise Refusal("group", str(e)) from e
+    spec = assigned.workload if assigned else hello.workload
     proxy_id = f"{spec.namespace}/{spec.name}"
     requested = Identity(settings.TRUST_DOMAIN, spec.namespace, spec.service_account)
     subject = Subject.of(spec.name, spec.labels)
@@ -90,10 +100,13 @@ def enrol(
             renew_at = row.renew_at if row.subject == subject.facts() else now
             welcome, serial = _same(proxy_id, str(requested), renew_at, now), row.serial
         try:
-            agents.hello(spec, now)
-        except registry.Taken as e:
+            agents.hello(spec, now, said=hello.workload if assigned else None, probed=bool(assigned and assigned.probe))
+            if assigned and isinstance(answer, protocol.Join):
+                who = Author(str(requested), address=address)
+                audit.record(who, "register", f"WorkloadEntry {proxy_id} (WorkloadGroup {spec.namespace}/{spec.group})")
+        except refusals.Taken as e:
             raise Refusal("identity", str(e)) from e
-        except registry.Refused as e:
+        except refusals.Refused as e:
             raise Refusal("malformed", str(e)) from e
     told, bundle = ProxyRecord.objects.filter(pk=proxy_id).values_list("told", "bundle").first() or ("", "")
     has = hashlib.sha256(welcome.trust_bundle).hexdigest()[:32]
@@ -111,12 +124,15 @@ def enrol(
         now,
         told,
         has,
+        spec.group,
     )
-    return Enrolled(facts, welcome)
+    return Enrolled(facts, welcome, spec, assigned)
 
 
 def renew(facts: Facts, labels: dict[str, str], csr: bytes, now: datetime.datetime) -> SVID:
     """Raises Refusal."""
+    if facts.group and (member := registry.find((facts.namespace, facts.name))) is not None:
+        labels = member.labels  # as its group says now
     return renewing.renew(facts.serial, csr, subject=Subject.of(facts.name, labels), now=now, address=facts.address)
 
 

@@ -148,6 +148,13 @@ def _channel(spec: dict[str, Any]) -> str:
     return ", ".join(spec)
 
 
+def _group(template: dict[str, Any], probe: dict[str, Any]) -> str:
+    ports = ", ".join(f"{name} {number}" for name, number in (template.get("ports") or {}).items())
+    method = next((name for name in ("httpGet", "tcpSocket", "grpc", "exec") if probe.get(name)), "")
+    said = [f"runs as {template.get('serviceAccount') or 'default'}", ports, f"probed by {method}" if method else ""]
+    return ", ".join(filter(None, said))
+
+
 _SAY: dict[str, Callable[[dict[str, Any]], str]] = {
     "AlertRule": _alert,
     "ServiceLevelObjective": _objective,
@@ -156,6 +163,7 @@ _SAY: dict[str, Callable[[dict[str, Any]], str]] = {
     "DestinationRule": _destination_rule,
     "Gateway": _gateway,
     "ServiceEntry": lambda s: f"{_hosts(s['hosts'])}, {s.get('resolution', 'NONE')}",
+    "WorkloadGroup": lambda s: _group(s["template"], s.get("probe") or {}),
     "Sidecar": lambda s: f"{_selected(s, 'workloadSelector')} sees {_hosts([h for e in s.get('egress') or [] for h in e['hosts']])}",
     "PeerAuthentication": lambda s: f"{(s.get('mtls') or {}).get('mode', 'UNSET')} for {_selected(s)}",
     "AuthorizationPolicy": _authorization,

@@ -13,6 +13,7 @@ class DiscoveryConfig(AppConfig):
 
         signals.analysing.connect(_workloads, dispatch_uid="discovery")
         changed.connect(_keys, dispatch_uid="discovery")
+        signals.committed.connect(_groups, dispatch_uid="discovery.groups")
 
 
 def _workloads(**_: Any) -> Any:
@@ -25,3 +26,9 @@ def _keys(**_: Any) -> None:
     from . import registry
 
     registry.touch()
+
+
+def _groups(*, revision: int, **_: Any) -> None:
+    from . import membership
+
+    membership.committed(revision)

@@ -21,6 +21,10 @@ class WorkloadRecord(models.Model):
     service_account = models.CharField(max_length=253)
     spec = models.JSONField()
     """`proxyagent.protocol.Workload`."""
+    group = models.CharField(max_length=253, blank=True, default="")
+    """The WorkloadGroup of its namespace that it is a member of."""
+    said = models.JSONField(default=dict)
+    """What the agent of a member says itself; `spec` is that with what the group says."""
     healthy = models.BooleanField(default=True)
     health_reason = models.CharField(max_length=300, blank=True)
     version = models.BigIntegerField()

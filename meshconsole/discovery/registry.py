@@ -8,9 +8,11 @@ import datetime
 import threading
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from meshconsole.configstore.models import rfc3339
 from meshconsole.core.mesh.model import Service, Workload
@@ -18,45 +20,51 @@ from proxyagent import protocol
 
 from . import signals, workload
 from .models import Head, WorkloadRecord
+from .refusals import Refused as Refused
+from .refusals import Taken as Taken
 
 Name = tuple[str, str]
 """(namespace, name)"""
 
-
+NOT_PROBED = "not probed yet"
 BRIEFLY = datetime.timedelta(seconds=60)
+MEMBERS_GRACE = 10.0
+"""Of a member of a WorkloadGroup that vanished, in seconds (Istio: PILOT_WORKLOAD_ENTRY_GRACE_PERIOD)."""
 
 
-class Refused(ValueError):
-    """The workload cannot be registered."""
+def register(
+    spec: protocol.Workload,
+    now: datetime.datetime,
+    *,
+    platform: str = "agents",
+    said: protocol.Workload | None = None,
+    probed: bool = False,
+) -> bool:
+    """What an agent with a proven identity says of its workload. True when it is news. Raises Refused.
 
-
-class Taken(Refused):
-    """Another identity has this name."""
-
-
-def register(spec: protocol.Workload, now: datetime.datetime, *, platform: str = "agents") -> bool:
-    """What an agent with a proven identity says of its workload. True when it is news. Raises Refused."""
+    `said`: what a member of a group says itself, of which its group made `spec`. `probed`: it gets requests once its first probe succeeds."""
     if faults := list(workload.faults(spec)):
         raise Refused("; ".join(faults[:10]))
-    body = msgspec.json.decode(msgspec.json.encode(spec))  # as it comes back from the database: lists, not tuples
+    body, words = _body(spec), _body(said) if said else {}
     rows = WorkloadRecord.objects.filter(namespace=spec.namespace, name=spec.name)
-    row = rows.values("pk", "service_account", "spec", "platform", "lost").first()
+    row = rows.values("pk", "service_account", "spec", "said", "platform", "lost").first()
     if row is None:
         try:
             with transaction.atomic():
                 WorkloadRecord.objects.create(
                     platform=platform, namespace=spec.namespace, name=spec.name, service_account=spec.service_account,
-                    spec=body, version=_next(), created=now, seen=now,
+                    spec=body, group=spec.group, said=words, healthy=not probed, health_reason=NOT_PROBED if probed else "",
+                    version=_next(), created=now, seen=now,
                 )  # fmt: skip
         except IntegrityError:  # another process was first
-            return register(spec, now, platform=platform)
+            return register(spec, now, platform=platform, said=said, probed=probed)
         return True
     if row["service_account"] != spec.service_account or row["platform"] != platform:
         raise Taken(
             f"{spec.namespace}/{spec.name} is registered with the service account {row['service_account']}; "
             f"stop that one first, or give this one another name than {spec.name}"
         )
-    if row["spec"] == body:
+    if row["spec"] == body and row["said"] == words:
         # `found` will say so for many at once; only who has been lost for long must not be expired in between. A thousand agents that
         # come back at once wait for one another's writes otherwise.
         if row["lost"] is not None and now - row["lost"] > BRIEFLY:
@@ -64,8 +72,17 @@ def register(spec: protocol.Workload, now: datetime.datetime, *, platform: str =
         return False
     with transaction.atomic():
         number = _next()
-        rows.filter(pk=row["pk"]).update(spec=body, seen=now, lost=None, version=number)
+        rows.filter(pk=row["pk"]).update(spec=body, group=spec.group, said=words, seen=now, lost=None, version=number)
     return True
+
+
+def revise(row: WorkloadRecord, spec: protocol.Workload) -> bool:
+    """What a member of a group is now that its group has changed. True when it is news; not when its agent was faster."""
+    body = _body(spec)
+    if row.spec == body or list(workload.faults(spec)):
+        return False
+    with transaction.atomic():
+        return WorkloadRecord.objects.filter(pk=row.pk, version=row.version).update(spec=body, version=_next()) == 1
 
 
 def set_health(name: Name, healthy: bool, reason: str, now: datetime.datetime) -> bool:
@@ -106,9 +123,10 @@ def pardon(now: datetime.datetime) -> None:
 
 
 def expire(now: datetime.datetime, grace: float) -> list[Name]:
-    """Take out what has been lost for longer than the grace."""
+    """Take out what has been lost for longer than the grace (members of a group: than theirs)."""
     with transaction.atomic():
-        gone = WorkloadRecord.objects.filter(lost__lt=now - datetime.timedelta(seconds=grace))
+        members = Q(lost__lt=now - datetime.timedelta(seconds=min(grace, MEMBERS_GRACE))) & ~Q(group="")
+        gone = WorkloadRecord.objects.filter(members | Q(lost__lt=now - datetime.timedelta(seconds=grace)))
         names = list(gone.values_list("namespace", "name"))
         if names:
             gone.delete()
@@ -156,6 +174,11 @@ def workloads() -> list[Workload]:
     return list(listed)
 
 
+def health(name: Name) -> tuple[bool, str] | None:
+    """Does it take requests, and what its agent said of it last."""
+    return WorkloadRecord.objects.filter(namespace=name[0], name=name[1]).values_list("healthy", "health_reason").first()
+
+
 def find(name: Name) -> Workload | None:
     row = WorkloadRecord.objects.filter(namespace=name[0], name=name[1]).first()
     return _model(row) if row else None
@@ -166,6 +189,11 @@ def services() -> list[Service]:
     from .mesh import current
 
     return list(current().services)
+
+
+def _body(spec: protocol.Workload) -> dict[str, Any]:
+    """As it comes back from the database: lists, not tuples."""
+    return dict(msgspec.json.decode(msgspec.json.encode(spec)))
 
 
 def _model(row: WorkloadRecord) -> Workload:

@@ -31,6 +31,7 @@ def model(spec: protocol.Workload, *, healthy: bool = True, created: str = "") -
         network=spec.network,
         weight=spec.weight,
         created=created,
+        group=spec.group,
     )
 
 
@@ -46,6 +47,7 @@ def faults(spec: protocol.Workload) -> Iterator[str]:
         ("namespace", spec.namespace, _NAME, 63),
         ("name", spec.name, _NAME_WITH_DOTS, 253),
         ("service account", spec.service_account, _NAME_WITH_DOTS, 253),
+        *((("workload group", spec.group, _NAME_WITH_DOTS, 253),) if spec.group else ()),
         *(("service", service, _NAME, 63) for service in spec.services[:MAX_SERVICES]),
         *(("label", key, _LABEL_KEY, 317) for key in list(spec.labels)[:MAX_LABELS]),
         *(("label value", value, _LABEL, 63) for value in list(spec.labels.values())[:MAX_LABELS]),

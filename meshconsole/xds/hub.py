@@ -27,7 +27,7 @@ from meshconsole.discovery import mesh
 from meshconsole.discovery.signals import changed
 from proxyagent import protocol
 
-from . import beats, compiling, notices, records
+from . import beats, compiling, members, notices, records
 from . import session as s
 from .garbage import Tender
 from .link import Close, Deliver, Facts, Link
@@ -254,6 +254,7 @@ class Hub:
             for link, found in zip(slice_, sets, strict=True):
                 self._offer(link, found, snapshot.revision, since)
             measures.AWAITED.set(len(self._awaited))
+        members.tell(links, snapshot)
         if everybody:
             self.snapshot, self.stamp, self.revision = snapshot, stamp, snapshot.revision
             self._batch.revision = max(self._batch.revision, snapshot.revision)

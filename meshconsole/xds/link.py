@@ -38,6 +38,8 @@ class Facts:
     """What we remember of the aliases that it was told (ProxyRecord.told)."""
     bundle: str = ""
     """Digest of the trust bundle that it has."""
+    group: str = ""
+    """The WorkloadGroup that it is a member of."""
 
     @property
     def proxy_id(self) -> str:
@@ -52,6 +54,7 @@ Close = Callable[[protocol.Refused], None]
 class Link:
     __slots__ = (
         "_told",
+        "assigned",
         "close",
         "compile_error",
         "counts",
@@ -91,6 +94,8 @@ class Link:
         self._told: Mapping[str, str] | None = None
         """The aliases that `told` is the digest of."""
         self.envoy: protocol.EnvoyState | None = None
+        self.assigned: protocol.Assigned | None = None
+        """What the member of a group was told of itself last."""
 
     @property
     def state(self) -> State:

@@ -63,6 +63,10 @@ class Relay:
 
     # --- what happens around it ---
 
+    def belong(self, workload: protocol.Workload) -> None:
+        """Its group has given it other labels: what is counted from now on bears them."""
+        self._own = labels.own(workload)
+
     def envoy(self, run: str, adopted: bool) -> None:
         """Which Envoy's counters we read from now on; '' while there is none."""
         self._run = run

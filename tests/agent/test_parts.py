@@ -1,4 +1,4 @@
-"""Small parts of the agent, each by itself: health, bootstrap, back-off, interception, addresses, the admin client."""
+"""Small parts of the agent, each by itself: bootstrap, back-off, interception, addresses, the admin client."""
 
 import asyncio
 import json
@@ -12,15 +12,11 @@ from hypothesis import strategies as st
 from proxyagent import admin, backoff, host
 from proxyagent.bootstrap import HISTOGRAM_BOUNDS, Sockets, bootstrap
 from proxyagent.connection import address, in_clear
-from proxyagent.health import Check, Checker, Judge, check, probe
 from proxyagent.interception.explicit import Inbound, conflicts, environment, inbound
-from proxyagent.options import Wrong
 from proxyagent.protocol import Workload, WorkloadPort
 from proxyagent.supervisor import backoff as restart_after
 from proxyagent.supervisor import exit_reason
 from telemetry.samples import ISTIO_BOUNDS
-
-from .conftest import Origin, free_port
 
 WORKLOAD = Workload("default", "a", ports=(WorkloadPort(80, "http", "127.0.0.2", 8080),))
 
@@ -44,77 +40,6 @@ def test_a_real_envoy_accepts_the_bootstrap(tmp_path):
 
 def test_the_histograms_bounds_are_those_of_the_console():
     assert HISTOGRAM_BOUNDS == ISTIO_BOUNDS
-
-
-def test_one_failure_is_not_news_and_the_second_is_and_one_success_heals():
-    judge = Judge()
-    assert judge.result("") == (True, "")
-    assert judge.result("refused") is None
-    assert judge.result("refused") == (False, "refused")
-    assert judge.result("refused") is None
-    assert judge.result("") == (True, "")
-    assert judge.result("") is None
-
-
-def test_an_application_that_never_answered_is_not_healthy_at_once():
-    assert Judge().result("refused") == (False, "refused")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("http:/health", Check(True, "127.0.0.2", 8080, "/health")),
-        ("http://127.0.0.9:81/x?y=z", Check(True, "127.0.0.9", 81, "/x?y=z")),
-        ("tcp", Check(False, "127.0.0.2", 8080, "/")),
-        ("tcp://127.0.0.9:81", Check(False, "127.0.0.9", 81, "/")),
-    ],
-)
-def test_checks(text, expected):
-    assert check(text, WORKLOAD) == expected
-
-
-@pytest.mark.parametrize("text", ["ping", "http://x:y/", ""])
-def test_a_check_that_is_none_is_refused(text):
-    with pytest.raises(Wrong, match="--health"):
-        check(text, WORKLOAD)
-
-
-async def test_an_application_is_healthy_while_it_answers():
-    origin = Origin()
-    here = Check(True, "127.0.0.1", origin.port)
-    assert await probe(here) == ""
-    assert await probe(Check(False, "127.0.0.1", origin.port)) == ""
-    origin.stop()
-    assert "refused" in (await probe(here)).lower()
-    assert "refused" in (await probe(Check(False, "127.0.0.1", free_port()))).lower()
-
-
-async def test_an_application_that_hangs_or_fails_is_not_healthy():
-    async def answer(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        if not hang:
-            writer.write(b"HTTP/1.1 503 Busy\r\n\r\n")
-            writer.close()
-
-    hang, port = False, free_port()
-    server = await asyncio.start_server(answer, "127.0.0.1", port)
-    assert (await probe(Check(True, "127.0.0.1", port, "/x"))).endswith("/x answered 503")
-    hang = True
-    assert "did not answer" in await probe(Check(True, "127.0.0.1", port), 0.1)
-    server.close()
-
-
-async def test_the_checker_tells_changes_only():
-    origin, told = Origin(), []
-    checker = Checker(f"http://127.0.0.1:{origin.port}/", WORKLOAD, 0.1, lambda *news: told.append(news[0]))
-    task = asyncio.create_task(checker.run())
-    await asyncio.sleep(0.5)
-    origin.stop()
-    async with asyncio.timeout(10):
-        while len(told) < 2:
-            await asyncio.sleep(0.05)
-    task.cancel()
-    assert told == [True, False]
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))

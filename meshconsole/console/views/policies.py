@@ -61,7 +61,7 @@ GROUPS = (
     ("Traffic", ("VirtualService",)),
     ("Resilience", ("DestinationRule",)),
     ("Security", ("PeerAuthentication", "AuthorizationPolicy")),
-    ("Edges of the mesh", ("Gateway", "ServiceEntry", "Sidecar")),
+    ("Edges of the mesh", ("Gateway", "ServiceEntry", "WorkloadGroup", "Sidecar")),
     ("Reliability", ("AlertRule", "ServiceLevelObjective", "NotificationChannel")),
 )
 

@@ -144,6 +144,8 @@ class Workload:
     network: str = ""
     weight: int = 1
     created: str = ""
+    group: str = ""
+    """The WorkloadGroup that it is a member of."""
 
     @property
     def id(self) -> str:

@@ -3,7 +3,6 @@
 _ISTIO = frozenset(
     (
         ("networking.istio.io", "ProxyConfig"),
-        ("networking.istio.io", "WorkloadGroup"),
         ("telemetry.istio.io", "Telemetry"),
         ("extensions.istio.io", "WasmPlugin"),
         ("extensions.istio.io", "TrafficExtension"),

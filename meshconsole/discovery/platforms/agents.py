@@ -12,9 +12,9 @@ class Agents(Platform):
     name = "agents"
 
 
-def hello(spec: protocol.Workload, now: datetime.datetime) -> bool:
+def hello(spec: protocol.Workload, now: datetime.datetime, *, said: protocol.Workload | None = None, probed: bool = False) -> bool:
     """True when it is news. Raises registry.Refused."""
-    return registry.register(spec, now, platform=Agents.name)
+    return registry.register(spec, now, platform=Agents.name, said=said, probed=probed)
 
 
 def health(name: registry.Name, frame: protocol.Health, now: datetime.datetime) -> bool:

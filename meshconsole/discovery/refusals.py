@@ -1,0 +1,9 @@
+"""Why a workload is not registered."""
+
+
+class Refused(ValueError):
+    """The workload cannot be registered."""
+
+
+class Taken(Refused):
+    """Another identity has this name."""
