@@ -47,7 +47,7 @@ spec:
 
 @pytest.fixture
 def mesh(tmp_path):
-    made = LiveMesh(tmp_path, ALERT_ALLOWED_NETWORKS="127.0.0.0/8", CONSOLE_URL="https://mesh.example.com").start()
+    made = LiveMesh(tmp_path, ALERT_ALLOWED_NETWORKS="127.0.0.0/8", CONSOLE_URL="https://mesh.example.com", TRACING_SAMPLING="100").start()
     try:
         made.children.start("worker", [sys.executable, "-m", "meshconsole.cli", "worker"], made.environment)
         made.client = made.workload("client", service="client")
@@ -70,17 +70,21 @@ def test_a_fault_is_seen_told_and_over(mesh):
         def told(action):
             return next((g.json for g in pagerduty.got if g.json["event_action"] == action), None)
 
-        trigger = eventually(lambda: told("trigger"), 60)
-        print(f"PagerDuty was told {time.monotonic() - broke:.1f} s after the fault was applied")
-        assert trigger["payload"]["component"] == "echo" and "failed in 10 s" in trigger["payload"]["summary"]
-        [alert] = mesh.api.get("/api/v1/alerts?state=firing&namespace=default").json()["items"][:1]
-        assert alert["rule"] in ("echo-errors", "echo")
-
         def red():
             edges = mesh.api.get("/api/v1/topology?window=60s").json()["edges"]
             return [e for e in edges if e.get("health", {}).get("status") == "failure"]
 
-        eventually(red, 20)
+        eventually(red, 15)  # the promise
+        print(f"the edge was red {time.monotonic() - broke:.1f} s after the fault was applied")
+        trigger = eventually(lambda: told("trigger"), 60)
+        print(f"PagerDuty was told {time.monotonic() - broke:.1f} s after the fault was applied")
+        assert trigger["payload"]["component"] == "echo" and "failed in 10 s" in trigger["payload"]["summary"]
+        links = {link["text"]: link["href"] for link in trigger["links"]}
+        assert links["Traces"] == "https://mesh.example.com/traces/?service=echo&errors=1&namespace=default" and "Topology" in links
+        failed = eventually(lambda: mesh.api.get("/api/v1/traces", params={"errors": "true", "limit": 5}).json()["items"], 20)
+        shown = mesh.api.get(f"/api/v1/traces/{failed[0]['id']}").json()
+        assert any("FI" in span["flags"] and {"kind": "VirtualService", "namespace": "default", "name": "echo"}.items() <= p.items()
+                   for span in shown["spans"] for p in span["policies"])  # fmt: skip
         eventually(lambda: mesh.api.get("/api/v1/slos").json()["items"][0]["state"] == "failure", 40)
         mine = next(a for a in mesh.api.get("/api/v1/alerts?state=firing").json()["items"] if a["rule"] == "echo-errors")
         assert mesh.api.post(f"/api/v1/alerts/{mine['id']}/acknowledge").is_success
