@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from meshconsole.core.mesh import hosts
 from meshconsole.core.resources import connection_pool, locality
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.locality import LocalityLbSetting, ZoneAwareLbSetting
@@ -113,6 +114,8 @@ def _policy(policy: TrafficPolicy, path: str) -> Iterator[Fault]:
     if _is_empty(policy):
         yield path, "says nothing; add loadBalancer, connectionPool, outlierDetection, tls or portLevelSettings"
     yield from _parts(policy, path)
+    if policy.tunnel and (fault := _target_fault(policy.tunnel.target_host)):
+        yield f"{path}.tunnel.targetHost", fault
     seen: set[int] = set()
     for n, port in enumerate(policy.port_level_settings):
         where = f"{path}.portLevelSettings[{n}]"
@@ -120,6 +123,10 @@ def _policy(policy: TrafficPolicy, path: str) -> Iterator[Fault]:
             yield f"{where}.port", f"port {port.port.number} stands twice; keep one"
         seen.add(port.port.number)
         yield from _parts(port, where)
+
+
+def _target_fault(host: str) -> str:
+    return "" if hosts.is_address(host) else host_fault(host, wildcard=False)
 
 
 def _is_empty(model: Model) -> bool:

@@ -28,6 +28,10 @@ def write(policy: TrafficPolicy, draft: ClusterDraft, *, credentials: bool = Fal
         _budget(policy.retry_budget, draft)
     if policy.tls:
         tls.write(policy.tls, draft, credentials=credentials)
+    if policy.tunnel:
+        host = policy.tunnel.target_host
+        target = f"[{host}]:{policy.tunnel.target_port}" if ":" in host and "[" not in host else f"{host}:{policy.tunnel.target_port}"
+        draft.tcp_proxy["tunneling_config"] = {"hostname": target, **({"use_post": True} if policy.tunnel.protocol == "POST" else {})}
     if policy.proxy_protocol:
         draft.proxy_protocol = policy.proxy_protocol.version.value
 

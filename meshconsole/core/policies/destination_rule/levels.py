@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from .schema import TrafficPolicy
 
-_FIELDS = ("load_balancer", "connection_pool", "outlier_detection", "tls", "retry_budget", "proxy_protocol")
+_FIELDS = ("load_balancer", "connection_pool", "outlier_detection", "tls", "retry_budget", "tunnel", "proxy_protocol")
 _OF_A_PORT = ("load_balancer", "connection_pool", "outlier_detection", "tls")
 
 

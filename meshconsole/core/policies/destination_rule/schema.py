@@ -10,6 +10,7 @@ from meshconsole.core.resources.common import (
     Count,
     Duration,
     Number,
+    PortNumber,
     PortSelector,
     PositiveDuration,
     Uint32,
@@ -186,7 +187,9 @@ class PortPolicy(Model):
 
 
 class RetryBudget(Model):
-    unsupported: ClassVar[dict[str, str]] = {"budgetInterval": "Envoy counts what is under way, not an interval"}
+    unsupported: ClassVar[dict[str, str]] = {
+        "budgetInterval": "the Envoy API that this release is built with has no such field; retries are counted while they are under way"
+    }
 
     percent: Percentage = 20
     """Retries may be this part of the requests under way. Default 20."""
@@ -204,11 +207,23 @@ class ProxyProtocol(Model):
     """`V1` (text, default) or `V2` (binary)."""
 
 
-class TrafficPolicy(Model):
-    unsupported: ClassVar[dict[str, str]] = {
-        "tunnel": "requests are not tunnelled",
-    }
+class TunnelProtocol(StrEnum):
+    CONNECT = "CONNECT"
+    POST = "POST"
 
+
+class Tunnel(Model):
+    """Connections (TCP and TLS, not HTTP requests) reach their target through the service, which is an HTTP proxy."""
+
+    protocol: TunnelProtocol = TunnelProtocol.CONNECT
+    """The method that opens the tunnel; default `CONNECT`."""
+    target_host: str
+    """What the proxy is asked to connect to."""
+    target_port: PortNumber
+    """Its port."""
+
+
+class TrafficPolicy(Model):
     load_balancer: LoadBalancer | None = None
     """Which instance gets the next request. Default: LEAST_REQUEST."""
     connection_pool: ConnectionPool | None = None
@@ -221,6 +236,8 @@ class TrafficPolicy(Model):
     """What holds for single ports instead."""
     retry_budget: RetryBudget | None = None
     """How many retries there may be, relative to requests. Replaces connectionPool.http.maxRetries."""
+    tunnel: Tunnel | None = None
+    """The service is an HTTP proxy by which connections reach another host."""
     proxy_protocol: ProxyProtocol | None = None
     """Connections begin with a PROXY header that names the client; the service must expect it. Default: none."""
 
