@@ -47,10 +47,21 @@ def listeners(dump: dict[str, Any]) -> list[Row]:
     rows = []
     for listener in dump.get("listeners") or []:
         for chain in pick(listener, "filter_chains") or [{}]:
-            match = pick(chain, "filter_chain_match") or {}
-            said = [pick(match, "transport_protocol") or "", *(pick(match, "server_names") or [])]
-            rows.append([listener["name"], address(pick(listener, "address")), " ".join(filter(None, said)) or "all", destination(chain)])
+            rows.append([listener["name"], address(pick(listener, "address")), chain_match(chain), destination(chain)])
     return sorted(rows, key=str)
+
+
+def chain_match(chain: dict[str, Any]) -> str:
+    """As istioctl writes it: `Trans: tls; SNI: a.example.com; Addr: 10.0.0.0/8`."""
+    match = pick(chain, "filter_chain_match") or {}
+    ranges = [f"{pick(r, 'address_prefix')}/{pick(r, 'prefix_len') or 0}" for r in pick(match, "prefix_ranges") or []]
+    said = {
+        "Trans": pick(match, "transport_protocol"),
+        "App": ",".join(pick(match, "application_protocols") or []),
+        "SNI": ",".join(pick(match, "server_names") or []),
+        "Addr": ",".join(ranges),
+    }
+    return "; ".join(f"{name}: {value}" for name, value in said.items() if value) or "ALL"
 
 
 def destination(chain: dict[str, Any]) -> str:
@@ -62,6 +73,8 @@ def destination(chain: dict[str, Any]) -> str:
             return f"Inline route: {pick(inline, 'name') or ''}"
         if cluster := pick(config, "cluster"):
             return f"Cluster: {cluster}"
+        if weighted := pick(config, "weighted_clusters", "clusters"):
+            return "Clusters: " + ", ".join(f"{pick(c, 'name')} {pick(c, 'weight') or 0}" for c in weighted)
     return ""
 
 

@@ -24,7 +24,20 @@ DUMP = {
                 {"filters": [{"typed_config": {"rds": {"route_config_name": "http.80"}}}]},
                 {"filters": [{"typed_config": {"cluster": "inbound|9080||"}}]},
             ],
-        }
+        },
+        {
+            "name": "127.0.0.2_443",
+            "address": {"socket_address": {"address": "127.0.0.2", "port_value": 443}},
+            "filter_chains": [
+                {
+                    "filter_chain_match": {
+                        "server_names": ["a.test", "*.b.test"],
+                        "prefix_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}],
+                    },
+                    "filters": [{"typed_config": {"weighted_clusters": {"clusters": [{"name": "a", "weight": 9}, {"name": "b", "weight": 1}]}}}],
+                },
+            ],
+        },
     ],
     "routes": [{"name": "http.80", "virtual_hosts": [{"name": "x", "domains": ["a", "b", "c"], "routes": [
         {"match": {"prefix": "/"}, "route": {"weighted_clusters": {"clusters": [{"name": CLUSTER, "weight": 90}, {"name": "v2", "weight": 10}]}}},
@@ -45,7 +58,8 @@ def test_each_type_has_its_table(dump):
         ["xds", "", "", "", "STATIC"],
     ]
     assert sorted(row[2:] for row in envoy.listeners(dump)) == [
-        ["all", "Cluster: inbound|9080||"], ["all", "Route: http.80"], ["tls", "Inline route: in"],
+        ["ALL", "Cluster: inbound|9080||"], ["ALL", "Route: http.80"],
+        ["SNI: a.test,*.b.test; Addr: 127.0.0.0/8", "Clusters: a 9, b 1"], ["Trans: tls", "Inline route: in"],
     ]  # fmt: skip
     assert [row[3:] for row in envoy.routes(dump)] == [
         ["/*", f"{CLUSTER} 90%, v2 10%"], ["/exact with end-user", "answers 404"], ["^/r", "redirect to example.com"], ["/*", CLUSTER],

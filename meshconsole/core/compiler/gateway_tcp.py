@@ -100,7 +100,7 @@ def _mesh_services(kinds: Kinds, tracer: Tracer, view: UnitView, server: ServedT
         for subset in ("", *dict.fromkeys(name for rule in rules for name in rule.subsets())):
             for port in service.ports:
                 name = tls.sni(port.number, subset, host)
-                proxy = listeners.tcp_proxy(name, name, loggers(tracer))
+                proxy = listeners.tcp_proxy(name, name, loggers(tracer, gateway=True))
                 chains.append(Chain(name, proxy, True, (name,)))
     return TcpHost(tuple(chains), tuple(chain.name for chain in chains))
 

@@ -136,9 +136,9 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     as_http = protocol.is_http
     chains: list[Json] = []
     if draft.mtls is not MtlsMode.DISABLE:
-        context = _server_context(mesh.trust_domain, protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP))
+        context = _server_context(mesh.trust_domain, protocol.is_opaque)
         match: Json = {"transport_protocol": "tls"}
-        if (sniffed or protocol.is_tls) and draft.mtls is MtlsMode.PERMISSIVE:
+        if (sniffed or protocol.is_opaque) and draft.mtls is MtlsMode.PERMISSIVE:
             # The application's own TLS must pass: only what a mesh client offers is ours to terminate.
             match["application_protocols"] = [tls.ALPN]
         if sniffed:
@@ -154,9 +154,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
         if sniffed:
             http_plain = {**plain, "application_protocols": ["http/1.1", "http/1.0", "h2c"]}
             chains.append(listeners.chain("plaintext-http", http_network, http, match=http_plain))
-        if protocol.is_tls:
-            plain = {}
-        elif sniffed and plain:
+        if (sniffed or protocol.is_opaque) and plain:
             # The application's own TLS; Envoy looks for no other chain once the transport's kind has chosen.
             chains.append(listeners.chain("plaintext-tls", draft.network_filters, tcp, match={"transport_protocol": "tls"}))
         chains.append(

@@ -142,15 +142,17 @@ def proxy_of(route: TcpRoute, draft: TcpDraft, tracer: Tracer, client: ClientCla
     """The TcpProxy of a route, with what the first destination's policy says of connections (Istio: buildOutboundNetworkFilters)."""
     first = route.destinations[0].cluster
     options = dict(tracer.unit(("cluster", client, first)).value.tcp_proxy)
-    logs = loggers(tracer)
+    logs = loggers(tracer, gateway=bool(draft.gateway))
     if len(route.destinations) == 1:
         return listeners.tcp_proxy(first, first, logs, **options)
     name = f"{route.origin.name}.{route.origin.namespace}" if route.origin else draft.host
     return listeners.tcp_proxy(name, [(each.cluster, each.weight) for each in route.destinations], logs, **options)
 
 
-def loggers(tracer: Tracer) -> list[Json]:
-    return [*metrics.tcp_loggers(metrics.outbound_tags()), *access_logs.outbound_tcp(tracer.run.snapshot.mesh.access_log)]
+def loggers(tracer: Tracer, *, gateway: bool) -> list[Json]:
+    wanted = tracer.run.snapshot.mesh.access_log
+    told = access_logs.gateway_tcp(wanted) if gateway else access_logs.outbound_tcp(wanted)
+    return [*metrics.tcp_loggers(metrics.outbound_tags()), *told]
 
 
 def compile_listener(tracer: Tracer, key: Key) -> Result:

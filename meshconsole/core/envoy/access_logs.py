@@ -74,6 +74,11 @@ _GATEWAY = {
     "allowing": _INBOUND["allowing"],
     "would_allow": _INBOUND["would_allow"],
 }
+_CHAIN = {
+    "policy": f"%METADATA(LISTENER_FILTER_CHAIN:{NAMESPACE}:origin)%",
+    "line": f"%METADATA(LISTENER_FILTER_CHAIN:{NAMESPACE}:line)%",
+}
+"""A connection has no route: which rule sent it is what its filter chain came from."""
 _RBAC = {True: "%DYNAMIC_METADATA(envoy.filters.http.rbac)%", False: "%DYNAMIC_METADATA(envoy.filters.network.rbac)%"}
 """What the authorization filters decided and, of dry-run policies, would have: as JSON. By whether the protocol is HTTP."""
 
@@ -89,6 +94,10 @@ def outbound_tcp(wanted: AccessLog | None) -> list[Json]:
 def gateway_http(wanted: AccessLog | None, besides: Sequence[Json] = ()) -> list[Json]:
     """A gateway calls as a sidecar does, and lets in as a workload does."""
     return _logger(wanted, "gateway", True, besides)
+
+
+def gateway_tcp(wanted: AccessLog | None) -> list[Json]:
+    return _logger(wanted, "gateway", False)
 
 
 def inbound_http(wanted: AccessLog | None, service: str, besides: Sequence[Json] = ()) -> list[Json]:
@@ -115,6 +124,8 @@ def _logger(wanted: AccessLog | None, side: str, http: bool, besides: Sequence[J
         fields |= _OUTBOUND
     else:
         fields |= {**(_GATEWAY if side == "gateway" else {**_INBOUND, "service": side}), "rbac": _RBAC[http]}
+    if not http and side in ("outbound", "gateway"):
+        fields |= _CHAIN
     return [{**_destination(tuple(fields.items())), "filter": _selected(wanted, http, besides)}]
 
 

@@ -204,6 +204,10 @@ def test_plaintext_is_taken_from_outside_the_mesh(mesh: Mesh):
     assert said("127.0.41.20", mesh.ports["echo"]) == "v1 hello"
 
 
+def test_the_applications_own_tls_is_taken_from_outside_the_mesh_too(mesh: Mesh):
+    assert mesh.tls("127.0.41.21", "tls", "a.inside.test") == "v2 hello"
+
+
 def test_the_applications_own_tls_is_told_apart_by_server_name(mesh: Mesh):
     assert mesh.tls(CLIENT, "tls", "outside.test") == "outside hello"
     assert {mesh.tls(CLIENT, "tls", "a.inside.test") for _ in range(4)} == {"v2 hello"}

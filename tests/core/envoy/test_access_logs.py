@@ -5,14 +5,19 @@ import pytest
 from meshconsole.core.compiler import Compiler, Demand
 from meshconsole.core.envoy import access_logs
 from meshconsole.core.envoy.reporting import AccessLog
+from meshconsole.core.envoy.resource_set import XdsType
 from meshconsole.core.envoy.wire import parse
 from meshconsole.core.mesh.model import MeshConfig, Workload, WorkloadPort
 from meshconsole.core.mesh.snapshot import Snapshot
+from meshconsole.core.policies import parse as parse_policies
 from tests.golden import bootstrap
 
 ONE = Workload(
     "default", "reviews-v1", address="127.0.1.2", services=("reviews",), ports=(WorkloadPort(9080, "http"), WorkloadPort(9090, "tcp"))
 )
+
+
+AGENT = {"name": access_logs.CLUSTER, "type": "STATIC", "load_assignment": {"cluster_name": access_logs.CLUSTER}}
 
 
 def compiled(mesh: MeshConfig):
@@ -47,9 +52,31 @@ def test_errors_the_slow_and_a_sample_are_selected(wanted, kinds):
     assert len(logger["filter"]["or_filter"]["filters"]) == kinds
 
 
+def test_the_rule_that_sent_a_connection_is_what_its_filter_chain_came_from(tmp_path):
+    text = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: db, namespace: default}
+spec: {hosts: [db], tcp: [{route: [{destination: {host: db}}]}]}
+"""
+    db = Workload("default", "db", address="127.0.1.3", services=("db",), ports=(WorkloadPort(3306, "mysql"),))
+    mesh = MeshConfig(access_log=AccessLog(250, 0.5))
+    resources = Compiler().compile(Snapshot(mesh, parse_policies(text)[0], [ONE, db], 1), ONE, Demand())
+    listener = parse(XdsType.LDS, resources.blobs[XdsType.LDS, "127.0.0.1_3306"].body)
+    (logger,) = loggers(listener)
+    told = {each["key"]: each["value"]["string_value"] for each in logger["typed_config"]["attributes"]["values"]}
+    assert "LISTENER_FILTER_CHAIN" in told["policy"] and "LISTENER_FILTER_CHAIN" in told["line"]
+    assert listener["filter_chains"][0]["metadata"]["filter_metadata"]["meshconsole"] == {
+        "origin": "VirtualService default/db",
+        "line": "VirtualService default/db spec.tcp[0]",
+    }
+    static = bootstrap.static([("reviews", resources)], bootstrap.Authority().issue("default", "reviews"))
+    static["static_resources"]["clusters"].append(AGENT)
+    assert bootstrap.validate(static, tmp_path) == ""
+
+
 def test_envoy_takes_it(tmp_path):
     secrets = bootstrap.Authority().issue("default", "reviews")
     static = bootstrap.static([("reviews", compiled(MeshConfig(access_log=AccessLog(250, 0.5))))], secrets)
-    agent = {"name": access_logs.CLUSTER, "type": "STATIC", "load_assignment": {"cluster_name": access_logs.CLUSTER}}
-    static["static_resources"]["clusters"].append(agent)
+    static["static_resources"]["clusters"].append(AGENT)
     assert bootstrap.validate(static, tmp_path) == ""
