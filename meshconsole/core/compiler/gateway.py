@@ -130,26 +130,26 @@ def _listener(
         chains.append(listeners.chain(name, network, manager, match=match, tls_context=tls_context))
 
     client = _client(workload)
-    matches = Matches()
+    passed = {id(server): gateway_tcp.served(server, tracer, client) for server in (*plain, *secure) if server.serves is not Serves.HTTP}
+    matches = Matches(subnet for found in passed.values() for chain in found.chains for subnet in chain.subnets)
     if plain and plain[0].serves is Serves.HTTP:
         suffix = "" if bind == ANYWHERE else f".{bind}"
         serve(f"http.{port}{suffix}", plain, {"transport_protocol": "raw_buffer"} if secure else None, None)
     elif plain:
         for server in plain:
-            found = gateway_tcp.served(server, tracer, client)
+            found = passed[id(server)]
             chains += gateway_tcp.rendered(found.chains, matches, draft, tls=False)
             used += found.clusters
     for server in secure:
         if server.serves is not Serves.HTTP:
-            found = gateway_tcp.served(server, tracer, client)
+            found = passed[id(server)]
             chains += gateway_tcp.rendered(found.chains, matches, draft, tls=True, server=server)
             used += found.clusters
             continue
-        match = matches.claim(_server_names(server), tls=True)
-        if match is None:
-            continue  # an older server has all its names: IST0145 says so to the user
         namespace, _, gateway = server.gateway.partition("/")
-        serve(f"https.{port}.{server.name}.{gateway}.{namespace}", [server], match, server.tls)
+        # None where an older server has all its names: IST0145 says so to the user.
+        for match in matches.claim(_server_names(server), tls=True)[:1]:
+            serve(f"https.{port}.{server.name}.{gateway}.{namespace}", [server], match, server.tls)
     if not chains:
         return None, configs, used  # TCP that no VirtualService sends anywhere: nothing listens, as in Istio
     inspectors = [listeners.tls_inspector()] if secure else []

@@ -111,8 +111,7 @@ def rendered(chains: Iterable[Chain], matches: Matches, draft: GatewayDraft, *, 
     names = [host.rpartition("/")[2] for host in server.hosts] if ending and server is not None else []
     found = []
     for chain in chains:
-        match = matches.claim(names if ending else chain.sni, chain.subnets, tls=tls)
-        if match is not None:
+        for match in matches.claim(names if ending else chain.sni, chain.subnets, tls=tls):
             context = server.tls if ending and server is not None else None
             body = listeners.chain(chain.name, draft.network_filters, chain.filter, match=match, tls_context=context)
             found.append({**body, **metadata(origins=chain.origins)})

@@ -160,7 +160,7 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     assert isinstance(client, ClientClass) and isinstance(address, str) and isinstance(port, TcpPort)
     found = [chain for host in port.hosts for chain in tracer.unit(("tcp-host", client, host, port.number)).value.chains]
     name = f"{address}_{port.number}"
-    chains = render(found, alone=bool(port.address))
+    chains = render(found, address=address, alone=bool(port.address))
     if not chains:
         return Result(None)
     looking = any("server_names" in match or "transport_protocol" in match for c in chains if (match := c.get("filter_chain_match")))
@@ -174,15 +174,22 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     return Result(None, (blob(XdsType.LDS, name, body, origins),))
 
 
-def render(chains: Sequence[Chain], *, alone: bool = False) -> list[Json]:
-    """Filter chains that no two connections could fall into both: what an earlier one takes, a later one does not (Envoy refuses two
-    that match the same). `alone`: at an address of the service's own, where nobody has to ask for its name."""
-    matches = Matches()
+def render(chains: Sequence[Chain], *, address: str = "", alone: bool = False) -> list[Json]:
+    """Filter chains that no two connections could fall into both: what an earlier one takes, a later one does not. `address`: where the
+    listener stands, if that is one address: it is the one that is dialled, and rules about it are decided now. `alone`: it is the
+    service's own, where nobody has to ask for its name."""
+    if address and not ip_address(address.strip("[]")).is_unspecified:
+        chains = [chain._replace(subnets=()) for chain in chains if not chain.subnets or _within(address, chain.subnets)]
+    matches = Matches(subnet for chain in chains for subnet in chain.subnets)
     rendered: list[Json] = []
     for chain in chains:
         names = () if chain.own and alone else chain.sni
         # Any TLS is meant by a wildcard; what is not TLS is left to a TCP service of the same port.
-        match = matches.claim(names, chain.subnets, tls="*" in names)
-        if match is not None:
+        for match in matches.claim(names, chain.subnets, tls="*" in names):
             rendered.append({**listeners.chain(chain.name, {}, chain.filter, match=match), **metadata(origins=chain.origins)})
     return rendered
+
+
+def _within(address: str, subnets: Iterable[str]) -> bool:
+    here = ip_address(address.strip("[]"))
+    return any(here in network for subnet in subnets if (network := hosts.network(subnet)) is not None)

@@ -82,10 +82,12 @@ def test_an_undeclared_port_is_sniffed():
 
 
 def test_the_applications_own_tls_passes_where_mesh_tls_is_not_a_must():
-    mtls, plain = chains("PERMISSIVE", Protocol.HTTPS)
-    assert mtls["filter_chain_match"] == {"transport_protocol": "tls", "application_protocols": ["istio"]}
-    assert "filter_chain_match" not in plain
-    assert [name for name, _, _ in names(chains("STRICT", Protocol.HTTPS))] == ["mtls"]
+    for protocol in (Protocol.HTTPS, Protocol.TLS, Protocol.TCP):
+        mtls, own, plain = chains("PERMISSIVE", protocol)
+        assert mtls["filter_chain_match"] == {"transport_protocol": "tls", "application_protocols": ["istio"]}
+        assert own["filter_chain_match"] == {"transport_protocol": "tls"} and "transport_socket" not in own
+        assert plain["filter_chain_match"] == {"transport_protocol": "raw_buffer"}
+        assert [name for name, _, _ in names(chains("STRICT", protocol))] == ["mtls"]
 
 
 def test_authorization_is_checked_once_by_http_where_there_is_http():
