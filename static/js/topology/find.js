@@ -25,7 +25,7 @@ const NODE_IS = {
   failing: (n) => n.health.status === "failure",
   degraded: (n) => n.health.status === "degraded",
   healthy: (n) => n.health.status === "healthy",
-  ...Object.fromEntries(["gateway", "external", "unknown", "idle", "outOfSync", "disconnected", "unhealthy", "mtls", "plaintext", "root", "passthrough"].map((f) => [f.toLowerCase(), (n) => n.flags.includes(f)])),
+  ...Object.fromEntries(["gateway", "external", "unknown", "idle", "outOfSync", "disconnected", "unhealthy", "mtls", "plaintext", "root", "passthrough", "noSidecar"].map((f) => [f.toLowerCase(), (n) => n.flags.includes(f)])),
 };
 const EDGE_IS = {
   failing: (e) => e.health.status === "failure",
