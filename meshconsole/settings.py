@@ -53,8 +53,15 @@ CERTIFICATE_LIFE = env.float("CERTIFICATE_LIFE", default=24 * 3600)
 """Seconds that a workload certificate lives; it is renewed at half of it."""
 CERTIFICATE_GRACE = env.float("CERTIFICATE_GRACE", default=7 * 24 * 3600)
 """Seconds after its end that a certificate still proves who its agent is, to get the next one; 0 asks for a new join token at once."""
-CA_KEY_ENCRYPTION_KEY = env("CA_KEY_ENCRYPTION_KEY", default="")
-"""What the authority's keys are encrypted with at rest; empty: SECRET_KEY."""
+CA_KEY_ENCRYPTION_KEY = (
+    Path(env("CA_KEY_ENCRYPTION_KEY_FILE")).read_text()
+    if env("CA_KEY_ENCRYPTION_KEY_FILE", default="")
+    else env("CA_KEY_ENCRYPTION_KEY", default="")
+)
+"""What the authority's keys are encrypted with at rest, one secret a line: the first seals, each opens, and SECRET_KEY opens too (and seals,
+where there is none). Or the name of a file that holds it, in CA_KEY_ENCRYPTION_KEY_FILE."""
+CA_RENEWAL_SPREAD = env.float("CA_RENEWAL_SPREAD", default=60.0)
+"""Seconds over which the agents of a retiring authority are spread when they fetch their next certificates."""
 ENDPOINT_GRACE = env.float("ENDPOINT_GRACE", default=600)
 """Seconds that the endpoint of an agent which vanished without a word stays, while the console is up."""
 AGENT_HEARTBEAT = env.float("AGENT_HEARTBEAT", default=20.0)
@@ -217,6 +224,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "keysets-refresh": {"task": "keysets.refresh", "schedule": 30.0, "options": {"expires": 25}},
+    "ca-rotation": {"task": "xds.advance_rotation", "schedule": 30.0, "options": {"expires": 25}},
     "ca-warn": {"task": "ca.warn", "schedule": 3600.0, "options": {"expires": 1800}},
     "ca-forget": {"task": "ca.forget_the_long_ended", "schedule": 86400.0, "options": {"expires": 43200}},
     "alerts-evaluate": {"task": "alerts.evaluate", "schedule": 10.0, "options": {"expires": 9}},

@@ -257,7 +257,7 @@ class Agent:
 
     def _serve_secrets(self) -> None:
         if identity := self._keeper.identity:
-            self._envoy_says(words.SecretsRenewed(identity.secrets()))
+            self._envoy_says(words.SecretsRenewed(identity.secrets(), identity.trusted))
 
     # --- the console ---
 
@@ -314,8 +314,8 @@ class Agent:
     def _begin(self, heartbeat: float) -> None:
         log.info("the console knows us")
         self._connection.keep_alive(heartbeat)
-        self._envoy_says(words.ConsoleCame())
         self._connection.send(protocol.State(self._delta.cache.digest(), self._delta.hosts, self._delta.clusters))
+        self._envoy_says(words.ConsoleCame())
         self._relay.console(True)
         for outflow in self._outflows.values():
             outflow.console(True)

@@ -31,7 +31,7 @@ from .delta_words import (
     StreamClosed,
     StreamOpened,
 )
-from .protocol import OUTBOUND_ROUTES, TYPE_URLS, Applied, Demand, Push, Resource, XdsType
+from .protocol import OUTBOUND_ROUTES, TYPE_URLS, Applied, Demand, Push, Resource, Trusted, XdsType
 from .stages import Stage, steps
 from .wire import DeltaRequest, DeltaResource, DeltaResponse
 
@@ -58,6 +58,8 @@ class Delta:
         self._queue: deque[tuple[Push, int]] = deque()
         self._app: Application | None = None
         self._secrets: dict[str, Resource] = {}
+        self._taken: Trusted | None = None
+        self._untold = False
         self._waiting: dict[tuple[XdsType, str], float] = {}
 
     # --- what others may ask ---
@@ -100,10 +102,11 @@ class Delta:
                 yield from self._asked(request, now)
             case Pushed(push):
                 self._queue.append((push, 1))
-            case SecretsRenewed(secrets):
+            case SecretsRenewed(secrets, taken):
+                self._taken, self._untold = taken, True
                 yield from self._renewed(secrets, now)
             case ConsoleCame():
-                self.console = True
+                self.console = self._untold = True
             case ConsoleWent():
                 # An answer would have nowhere to go, and the console sends the difference anew when it is back.
                 self.console = False
@@ -114,6 +117,9 @@ class Delta:
             case Elapsed():
                 yield from self._give_up(now)
         yield from self._advance(now)
+        if self._untold and self.console and self._taken and self._secrets_taken():
+            self._untold = False
+            yield Report(self._taken)
 
     def _closed(self) -> Iterator[Command]:
         self.connected, self._subs, self._in_flight = False, {}, {}
@@ -213,6 +219,13 @@ class Delta:
         changed = [s for s in secrets if s.name in sub.names and sub.held.get(s.name) != s.version]
         if changed:
             yield from self._respond("sds", self._resources("sds", changed), [], now)
+
+    def _secrets_taken(self) -> bool:
+        """Does Envoy run with the present secrets? One that has not asked for them gets them when it does."""
+        if any(flight.type == "sds" for flight in self._in_flight.values()):
+            return False
+        sub = self._subs.get("sds")
+        return sub is None or all(sub.held.get(n) == s.version for n, s in self._secrets.items() if n in sub.names)
 
     # --- answers ---
 

@@ -6,7 +6,7 @@ Events are what happened; commands are what the shell must do.
 
 from dataclasses import dataclass
 
-from .protocol import Applied, Demand, Push, Resource, XdsType
+from .protocol import Applied, Demand, Push, Resource, Trusted, XdsType
 from .wire import DeltaRequest, DeltaResponse
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -39,6 +39,8 @@ class SecretsRenewed:
     """The secrets that the agent serves itself: name -> (version, serialised Secret)."""
 
     secrets: tuple[Resource, ...]
+    taken: Trusted | None = None
+    """What the console is told once Envoy has taken them."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class KeepClusters:
 class Report:
     """Tell the console."""
 
-    frame: Applied | Demand
+    frame: Applied | Demand | Trusted
 
 
 @dataclass(frozen=True)

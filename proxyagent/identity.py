@@ -1,5 +1,6 @@
 """Who this agent is: its key, certificate chain and trust bundle, on disk and as Envoy's two secrets."""
 
+import asyncio
 import base64
 import hashlib
 import pathlib
@@ -7,7 +8,7 @@ import pathlib
 import msgspec
 
 from . import disk, keys
-from .protocol import Resource
+from .protocol import Resource, Trusted
 from .wire import secret_with_bundle, secret_with_certificate
 
 OWN_CERTIFICATE = "default"
@@ -36,6 +37,11 @@ class Identity(msgspec.Struct, frozen=True):
         }
         return tuple(Resource(name, hashlib.sha256(body).hexdigest()[:16], body) for name, body in bodies.items())
 
+    @property
+    def trusted(self) -> Trusted:
+        """What the console is told once Envoy has these."""
+        return Trusted(hashlib.sha256(self.bundle.encode()).hexdigest()[:32], self.serial)
+
 
 class Keeper:
     """The identity on disk. Key operations run in a child process (see keys.py)."""
@@ -44,6 +50,7 @@ class Keeper:
         self._path = directory / "identity"
         self._pending = directory / "pending-key"
         self._namespace, self._service_account, self._proxy_id = namespace, service_account, f"{namespace}/{name}"
+        self._installing = asyncio.Lock()
         self.identity = self._load()
 
     def _load(self) -> Identity | None:
@@ -71,7 +78,11 @@ class Keeper:
         return base64.b64decode(answer["signature"])
 
     async def install(self, *, bundle: bytes, chain: bytes, renew_at: float, spiffe_id: str, proxy_id: str) -> Identity:
-        """Raises keys.KeyTrouble, and then everything is as it was."""
+        """Raises keys.KeyTrouble, and then everything is as it was. One after the other: a bundle may come while a chain is being checked."""
+        async with self._installing:
+            return await self._install(bundle, chain, renew_at, spiffe_id, proxy_id)
+
+    async def _install(self, bundle: bytes, chain: bytes, renew_at: float, spiffe_id: str, proxy_id: str) -> Identity:
         old = self.identity
         if not chain and old is None:
             raise keys.KeyTrouble("the console sent no certificate, and there is none on disk")
@@ -79,7 +90,7 @@ class Keeper:
             new = msgspec.structs.replace(old, bundle=bundle.decode() or old.bundle, renew_at=renew_at or old.renew_at)
         else:
             key = disk.read(self._pending).decode()
-            told = await keys.in_child("describe", chain=chain.decode(), key=key, bundle=bundle.decode())
+            told = await keys.in_child("describe", chain=chain.decode(), key=key, bundle=bundle.decode() or (old.bundle if old else ""))
             spiffe_id = spiffe_id or (old.spiffe_id if old else "")
             if spiffe_id not in told["uris"]:
                 raise keys.KeyTrouble(f"the certificate that came is for {told['uris']}, not for {spiffe_id}")
@@ -93,7 +104,7 @@ class Keeper:
                 renew_at or (told["not_before"] + told["not_after"]) / 2,
                 key,
                 chain.decode(),
-                bundle.decode(),
+                bundle.decode() or (old.bundle if old else ""),
             )
         if new != old:
             disk.write(self._path, msgspec.json.encode(new))

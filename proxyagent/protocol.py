@@ -220,6 +220,17 @@ class EnvoyState(Frame):
     reason: str = ""
 
 
+class Trusted(Frame):
+    """
+    Envoy has taken this trust bundle and this certificate (or asks for them when it first needs them). Said after State, and at each
+    change: a root signs only after every proxy has said that it believes it.
+    """
+
+    bundle: str
+    """The first 32 hexadecimal digits of the SHA-256 of the bundle's bytes."""
+    serial: str
+
+
 class Answer(Frame):
     """To an Ask; `error` when it could not be had."""
 
@@ -257,7 +268,7 @@ class Welcome(Frame):
     identity: str
     """The SPIFFE id."""
     trust_bundle: bytes
-    """PEM; empty when the one that the agent has is still the right one."""
+    """PEM: roots, then, once a certificate was revoked, a CRL of each intermediate. Empty: the one that the agent has is the right one."""
     certificate: bytes = b""
     """PEM chain, leaf first; empty when the one that the agent proved is still the right one."""
     heartbeat: float = 20.0
@@ -297,9 +308,10 @@ class Push(Frame):
 
 
 class Certificate(Frame):
-    """The answer to a SignRequest, or unasked (a new trust bundle: `chain` is then empty)."""
+    """The answer to a SignRequest, or unasked: a new trust bundle, or a time to renew, or both; `chain` is then empty."""
 
     trust_bundle: bytes
+    """Empty: keep yours."""
     chain: bytes = b""
     renew_at: float = 0.0
     error: str = ""
@@ -332,6 +344,7 @@ FromAgent = (
     | Logs
     | Health
     | EnvoyState
+    | Trusted
     | Answer
     | Goodbye
 )

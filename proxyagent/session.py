@@ -194,7 +194,9 @@ class Session:
             case Signed(signature) if self.phase is Phase.INTRODUCED:
                 yield Send(protocol.Prove(self._serial, signature))
             case Installed(serial, renew_at):
-                self._serial, self._renew_at, self._rejoin, self._renewing = serial, renew_at, False, False
+                # A bundle that came alone does not end a renewal that is under way.
+                self._renewing = self._renewing and serial == self._serial
+                self._serial, self._renew_at, self._rejoin = serial, renew_at, False
             case Tell(frame):
                 self._news[type(frame)] = frame
                 if self.phase is Phase.READY:

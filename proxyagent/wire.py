@@ -155,5 +155,17 @@ def secret_with_certificate(name: str, chain: bytes, key: bytes) -> bytes:
 
 
 def secret_with_bundle(name: str, bundle: bytes) -> bytes:
-    """A Secret with the CertificateValidationContext that trusts this bundle (PEM)."""
-    return _text(1, name) + _bytes(4, _inline(1, bundle))
+    """
+    A Secret with the CertificateValidationContext that trusts this bundle: PEM of roots, and of CRLs if there are any.
+
+    With CRLs, a leaf whose issuer has none in the bundle would be refused; for roots (an offline one cannot be asked for its CRL every
+    time) that is not asked: only_verify_leaf_cert_crl.
+    """
+    roots, begin, crl = bundle.partition(_CRL)
+    context = _inline(1, roots)
+    if begin:
+        context += _inline(7, begin + crl) + _varint(14 << 3) + _varint(1)
+    return _text(1, name) + _bytes(4, context)
+
+
+_CRL = b"-----BEGIN X509 CRL-----"

@@ -25,7 +25,7 @@ class Verb(StrEnum):
     DELETE = "delete"
 
 
-ADMIN_KINDS = frozenset({"JoinToken", "AuditEntry", "User", "Grant", "TrustRoot"})
+ADMIN_KINDS = frozenset({"JoinToken", "AuditEntry", "User", "Grant", "TrustRoot", "Eviction"})
 """What only an admin of a namespace may see or change: whoever holds a join token becomes a workload."""
 
 _RANK = {Role.VIEWER.value: 1, Role.EDITOR.value: 2, Role.ADMIN.value: 3}

@@ -125,10 +125,12 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 await self._sign(link, frame)
             case protocol.EnvoyState():
                 current.envoy(link, frame)
+            case protocol.Trusted():
+                current.trusted(link, frame)
             case protocol.Goodbye():
                 self.goodbye = True
                 self.health.close()
-                await in_database(agents.goodbye, self._name)
+                await in_database(enrolment.goodbye, self._name, timezone.now())
             case protocol.Answer():
                 pass  # to a question whose asker has gone
             case protocol.Spans():
@@ -157,7 +159,10 @@ class AgentConsumer(AsyncWebsocketConsumer):
             current = hub.current()
             if current is not None:
                 current.certified(link, svid.serial)
-            self._say(protocol.Certificate(svid.trust_bundle, svid.chain, svid.renew_at))
+            # A bundle newer than the one in which it was signed may be on its way already, and must not be undone.
+            bundle = svid.trust_bundle if svid.bundle.number > link.trust else b""
+            link.trust = max(link.trust, svid.bundle.number)
+            self._say(protocol.Certificate(bundle, svid.chain, svid.renew_at))
 
     @property
     def _name(self) -> tuple[str, str]:

@@ -6,7 +6,6 @@ Joining happens in one transaction: a join token is not spent on an agent that i
 
 import contextlib
 import datetime
-import hashlib
 from dataclasses import dataclass
 
 import msgspec
@@ -15,8 +14,9 @@ from django.db import transaction
 
 from meshconsole.accounts import audit
 from meshconsole.accounts.author import Author
-from meshconsole.ca import authority, issuing, proving, renewing, tokens
+from meshconsole.ca import bundles, heads, issuing, proving, renewing, tokens
 from meshconsole.ca.issuing import SVID, Refusal
+from meshconsole.ca.models import Bundle
 from meshconsole.ca.subject import Subject
 from meshconsole.core.mesh.spiffe import Identity
 from meshconsole.discovery import membership, refusals, registry
@@ -77,6 +77,7 @@ def enrol(
     proxy_id = f"{spec.namespace}/{spec.name}"
     requested = Identity(settings.TRUST_DOMAIN, spec.namespace, spec.service_account)
     subject = Subject.of(spec.name, spec.labels)
+    head = heads.number()
     # Only joining writes in any case; a thousand agents that come back at once shall not queue for SQLite's one writer.
     with transaction.atomic() if isinstance(answer, protocol.Join) else contextlib.nullcontext():
         if isinstance(answer, protocol.Join):
@@ -89,16 +90,17 @@ def enrol(
                 now=now,
                 address=address,
             )
-            welcome, serial = _welcome(proxy_id, svid), svid.serial
+            welcome, serial, bundle = _welcome(proxy_id, svid), svid.serial, svid.bundle
         else:
             row = proving.prove(answer.serial, answer.signature, protocol.proof(challenge.nonce, challenge.console), now)
             if proving.identity(row) != requested or row.proxy_id != proxy_id:
                 raise Refusal(
                     "identity", f"the certificate is {row.proxy_id}'s ({row.identity}), but {proxy_id} ({requested}) was asked for"
                 )
-            # Facts in the subject that have changed (a label, say) need a new certificate, and so a new key: it asks for one at once.
-            renew_at = row.renew_at if row.subject == subject.facts() else now
-            welcome, serial = _same(proxy_id, str(requested), renew_at, now), row.serial
+            renewing.taken_up(row)
+            bundle = bundles.newest(now)
+            welcome = _same(proxy_id, str(requested), renewing.due(row, subject, now), bundle)
+            serial = row.serial
         try:
             agents.hello(spec, now, said=hello.workload if assigned else None, probed=bool(assigned and assigned.probe))
             if assigned and isinstance(answer, protocol.Join):
@@ -108,9 +110,9 @@ def enrol(
             raise Refusal("identity", str(e)) from e
         except refusals.Refused as e:
             raise Refusal("malformed", str(e)) from e
-    told, bundle = ProxyRecord.objects.filter(pk=proxy_id).values_list("told", "bundle").first() or ("", "")
-    has = hashlib.sha256(welcome.trust_bundle).hexdigest()[:32]
-    if has == bundle and not welcome.certificate:
+    record = ProxyRecord.objects.filter(pk=proxy_id).values_list("told", "bundle", "taken").first()
+    told, believes, taken = record or ("", "", "")
+    if believes == bundle.digest and not welcome.certificate:
         welcome = msgspec.structs.replace(welcome, trust_bundle=b"")  # empty: keep yours
     facts = Facts(
         spec.namespace,
@@ -123,10 +125,18 @@ def enrol(
         serial,
         now,
         told,
-        has,
+        believes,
+        taken,
+        bundle.number,
+        head,
         spec.group,
     )
     return Enrolled(facts, welcome, spec, assigned)
+
+
+def goodbye(name: tuple[str, str], now: datetime.datetime) -> None:
+    agents.goodbye(name)
+    renewing.give_back("/".join(name), now)
 
 
 def renew(facts: Facts, labels: dict[str, str], csr: bytes, now: datetime.datetime) -> SVID:
@@ -142,8 +152,6 @@ def _welcome(proxy_id: str, svid: SVID) -> protocol.Welcome:
     )
 
 
-def _same(proxy_id: str, identity: str, renew_at: datetime.datetime, now: datetime.datetime) -> protocol.Welcome:
+def _same(proxy_id: str, identity: str, renew_at: datetime.datetime, bundle: Bundle) -> protocol.Welcome:
     """What it proved is still the right certificate; when its time to renew has passed, the agent asks at once."""
-    return protocol.Welcome(
-        proxy_id, identity, authority.trust_bundle(now), heartbeat=settings.AGENT_HEARTBEAT, renew_at=renew_at.timestamp()
-    )
+    return protocol.Welcome(proxy_id, identity, bundle.pem.encode(), heartbeat=settings.AGENT_HEARTBEAT, renew_at=renew_at.timestamp())

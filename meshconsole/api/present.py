@@ -53,10 +53,18 @@ def _authority() -> Iterator[Metric]:
         "meshconsole_ca_issuer_expiry_timestamp_seconds", "When the certificate that signs workloads ends.", labels=["generation", "state"]
     )
     for found in ca.roots():
-        labels = [str(found.generation), str(found.state)]
-        root.add_metric(labels, found.not_after.timestamp())
-        issuer.add_metric(labels, found.issuer_not_after.timestamp())
+        if found.state != "removed":
+            root.add_metric([str(found.generation), str(found.state)], found.not_after.timestamp())
+        for one in found.intermediates:
+            if one.state != "removed" and one.not_after is not None:
+                issuer.add_metric([str(one.number), str(one.state)], one.not_after.timestamp())
     yield from (root, issuer)
+    now = timezone.now()
+    credentials = [left for kind, _, left in ca.ends(now) if kind == "credential"]
+    if credentials:
+        text = "When the first of the certificates in Secrets ends."
+        yield GaugeMetricFamily("meshconsole_credential_expiry_timestamp_seconds", text, now.timestamp() + min(credentials))
+    yield _by("meshconsole_expiring", "What ends soon and should be seen to.", "kind", Counter(e.kind for e in ca.expiring(now)))
 
 
 def _store() -> Iterator[Metric]:

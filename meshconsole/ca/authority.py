@@ -5,128 +5,107 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 
-from . import keystore
-from .models import TrustRoot
+from . import keystore, making
+from .making import BACKDATED, ISSUER_LIFE, ROOT_LIFE, Key
+from .models import Intermediate, State, TrustRoot
 
-ROOT_LIFE = datetime.timedelta(days=3650)
-ISSUER_LIFE = datetime.timedelta(days=1825)
-BACKDATED = datetime.timedelta(minutes=5)
-"""Hosts' clocks differ a little."""
+__all__ = ["BACKDATED", "ISSUER_LIFE", "ROOT_LIFE", "Issuer", "active", "first", "opened"]
+BELIEVED = (State.PENDING, State.ACTIVE, State.RETIRING)
+"""In every bundle."""
 
 
 @dataclass(frozen=True)
 class Issuer:
-    """What signs: the active root's intermediate."""
+    """What signs: the active intermediate."""
 
+    id: int
     root_id: int
-    root: x509.Certificate
     certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def intermediates(self) -> bytes:
-        """PEM of what stands between a leaf and the root."""
-        return self.certificate.public_bytes(serialization.Encoding.PEM)
+    key: Key
+    intermediates: bytes
+    """PEM of what stands between a leaf and the root."""
 
 
 def active(now: datetime.datetime) -> Issuer:
     """The issuer in use. The first call ever makes it. Raises keystore.Locked."""
-    row = TrustRoot.objects.filter(state=TrustRoot.State.ACTIVE).order_by("-generation").first() or _create(now)
-    return _opened(row.pk, row.certificate, row.issuer_certificate, bytes(row.sealed_issuer_key), keystore._secret())
+    return opened(first(now))
 
 
-def trust_bundle(now: datetime.datetime) -> bytes:
-    """PEM of every root that a workload must believe."""
-    pems = list(TrustRoot.objects.order_by("generation").values_list("certificate", flat=True)) or [_create(now).certificate]
-    return "".join(pem if pem.endswith("\n") else pem + "\n" for pem in pems).encode()
+def first(now: datetime.datetime) -> Intermediate:
+    """The active intermediate's row."""
+    return Intermediate.objects.filter(state=State.ACTIVE).first() or _create(now)
 
 
-def _create(now: datetime.datetime) -> TrustRoot:
+def opened(row: Intermediate) -> Issuer:
+    """Raises keystore.Locked."""
+    return _opened(row.pk, row.root_id or 0, row.certificate, row.chain, bytes(row.sealed_key), keystore.ring())
+
+
+def _create(now: datetime.datetime) -> Intermediate:
     """Whoever inserts generation 1 first has made the root; the others' keys are thrown away unused."""
-    root_key, issuer_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root = _certificate("root", root_key, "root", root_key, None, now, ROOT_LIFE, path_length=1)
-    issuer = _certificate("issuer", issuer_key, "root", root_key, root, now, ISSUER_LIFE, path_length=0)
-    row = TrustRoot(
-        generation=1,
-        state=TrustRoot.State.ACTIVE,
-        certificate=root.public_bytes(serialization.Encoding.PEM).decode(),
-        sealed_key=keystore.seal(root_key, "root 1"),
-        issuer_certificate=issuer.public_bytes(serialization.Encoding.PEM).decode(),
-        sealed_issuer_key=keystore.seal(issuer_key, "issuer"),
-        created=now,
-        not_after=root.not_valid_after_utc,
-        issuer_not_after=issuer.not_valid_after_utc,
-    )
     try:
         with transaction.atomic():
-            row.save(force_insert=True)
+            root = own_root(1, now, State.ACTIVE)
+            return own_intermediate(root, 1, now, State.ACTIVE)
     except IntegrityError:
-        row = TrustRoot.objects.get(generation=1)
-    return row
+        return Intermediate.objects.get(state=State.ACTIVE)
 
 
-def _certificate(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    signer: str,
-    signer_key: ec.EllipticCurvePrivateKey,
-    parent: x509.Certificate | None,
-    now: datetime.datetime,
-    life: datetime.timedelta,
-    path_length: int,
-) -> x509.Certificate:
-    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(_name(name))
-        .issuer_name(parent.subject if parent else _name(signer))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATED)
-        .not_valid_after(now + life)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
-        .add_extension(_key_usage(), critical=True)
-        .add_extension(identifier, critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(f"spiffe://{settings.TRUST_DOMAIN}")]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer_key.public_key()), critical=False)
-    )
-    return builder.sign(signer_key, hashes.SHA256())
-
-
-def _name(role: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, settings.TRUST_DOMAIN[:64]),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"Meshconsole {role}"),
-        ]
+def own_root(generation: int, now: datetime.datetime, state: State) -> TrustRoot:
+    key = making.key()
+    certificate = making.root(key, generation, settings.TRUST_DOMAIN, now)
+    return TrustRoot.objects.create(
+        generation=generation,
+        state=state,
+        certificate=making.pem(certificate),
+        sealed_key=keystore.seal(key, root_name(generation)),
+        created=now,
+        not_after=certificate.not_valid_after_utc,
     )
 
 
-def _key_usage() -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=False,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=True,
-        crl_sign=True,
-        encipher_only=False,
-        decipher_only=False,
+def own_intermediate(root: TrustRoot, number: int, now: datetime.datetime, state: State, by: str = "") -> Intermediate:
+    """Signed by a root whose key is here. Raises keystore.Locked."""
+    key = making.key()
+    parent = x509.load_pem_x509_certificate(root.certificate.encode())
+    parent_key = keystore.unseal(bytes(root.sealed_key), root_name(root.generation))
+    certificate = making.intermediate(key, number, parent, parent_key, settings.TRUST_DOMAIN, now)
+    return Intermediate.objects.create(
+        number=number,
+        root=root,
+        state=state,
+        certificate=making.pem(certificate),
+        sealed_key=keystore.seal(key, keystore.ISSUER),
+        created=now,
+        created_by=by,
+        not_after=certificate.not_valid_after_utc,
+        activated=now if state == State.ACTIVE else None,
     )
 
 
-@lru_cache(maxsize=4)
-def _opened(root_id: int, root: str, certificate: str, sealed: bytes, _secret: str) -> Issuer:
+def root_name(generation: int) -> str:
+    """What the root's key is sealed under."""
+    return f"root {generation}"
+
+
+def next_generation() -> int:
+    return (TrustRoot.objects.aggregate(last=Max("generation"))["last"] or 0) + 1
+
+
+def next_number() -> int:
+    return (Intermediate.objects.aggregate(last=Max("number"))["last"] or 0) + 1
+
+
+@lru_cache(maxsize=8)
+def _opened(id: int, root_id: int, certificate: str, chain: str, sealed: bytes, _ring: tuple[str, ...]) -> Issuer:
     return Issuer(
+        id,
         root_id,
-        x509.load_pem_x509_certificate(root.encode()),
         x509.load_pem_x509_certificate(certificate.encode()),
-        keystore.unseal(sealed, "issuer"),
+        keystore.unseal(sealed, keystore.ISSUER),
+        (certificate.strip() + "\n" + (chain.strip() + "\n" if chain.strip() else "")).encode(),
     )

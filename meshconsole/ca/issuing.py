@@ -25,8 +25,8 @@ from meshconsole.accounts import audit
 from meshconsole.accounts.author import Author
 from meshconsole.core.mesh.spiffe import Identity
 
-from . import authority, keystore, request
-from .models import Issued
+from . import authority, bundles, keystore, making, request, revoking
+from .models import Bundle, Issued
 from .subject import Subject
 
 log = logging.getLogger(__name__)
@@ -46,9 +46,13 @@ class SVID:
     identity: str
     chain: bytes
     """PEM: the leaf, then the intermediate."""
-    trust_bundle: bytes
+    bundle: Bundle
     renew_at: float
     not_after: float
+
+    @property
+    def trust_bundle(self) -> bytes:
+        return str(self.bundle.pem).encode()
 
 
 def issue(
@@ -62,8 +66,9 @@ def issue(
     address: str = "",
     life: float | None = None,
     jitter: float | None = None,
+    also: tuple[x509.GeneralName, ...] = (),
 ) -> SVID:
-    """Raises Refusal. `prove` says who asks, or raises Refusal itself; `jitter` in 0..1 moves the renewal around the half of its life."""
+    """Raises Refusal. `also`: further names that the console itself gives (its own certificate). `prove` says who asks, or raises Refusal itself; `jitter` in 0..1 moves the renewal around the half of its life."""
     try:
         issuer = authority.active(now)
     except keystore.Locked as e:
@@ -81,7 +86,7 @@ def issue(
             raise Refusal("identity", f"proven is {proven}, but {requested} was asked for")
         if extra := [name for name in request.names(csr) if name != f"URI:{requested}"]:
             raise Refusal("identity", f"the certificate request asks for names beyond its identity: {', '.join(extra)[:500]}")
-        return _sign(csr.public_key(), issuer, proxy_id, requested, subject, now, address, life, jitter)
+        return _sign(csr.public_key(), issuer, proxy_id, requested, subject, now, address, life, jitter, also)
 
 
 def _sign(
@@ -94,9 +99,10 @@ def _sign(
     address: str,
     life: float | None = None,
     jitter: float | None = None,
+    also: tuple[x509.GeneralName, ...] = (),
 ) -> SVID:
     life = life or settings.CERTIFICATE_LIFE
-    not_before = now - min(authority.BACKDATED, datetime.timedelta(seconds=life))
+    not_before = now - min(making.BACKDATED, datetime.timedelta(seconds=life))
     not_after = min(now + datetime.timedelta(seconds=life), issuer.certificate.not_valid_after_utc)
     jitter = random.random() if jitter is None else jitter  # noqa: S311 (spreads load, hides nothing)
     renew_at = now + (not_after - now) * (0.5 + 0.1 * (jitter - 0.5))
@@ -109,7 +115,7 @@ def _sign(
         .serial_number(serial)
         .not_valid_before(not_before)
         .not_valid_after(not_after)
-        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(str(identity))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(str(identity)), *also]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_KEY_USAGE, critical=True)
         .add_extension(_BOTH_SIDES, critical=False)
@@ -121,6 +127,7 @@ def _sign(
     Issued.objects.create(
         serial=f"{serial:x}",
         root_id=issuer.root_id,
+        issuer_id=issuer.id,
         identity=str(identity),
         namespace=identity.namespace,
         service_account=identity.service_account,
@@ -139,9 +146,17 @@ def _sign(
         f"Certificate {serial:x} {identity}",
         f"valid until {not_after.isoformat()}",
     )
-    return SVID(
-        f"{serial:x}", str(identity), leaf + issuer.intermediates, authority.trust_bundle(now), renew_at.timestamp(), not_after.timestamp()
-    )
+    # After the audit log's lock, which an eviction takes first: whichever of the two came second sees the other.
+    refuse_evicted(proxy_id)
+    bundle = bundles.newest(now)
+    return SVID(f"{serial:x}", str(identity), leaf + issuer.intermediates, bundle, renew_at.timestamp(), not_after.timestamp())
+
+
+def refuse_evicted(proxy_id: str) -> None:
+    """Raises Refusal."""
+    if (eviction := revoking.evicted(proxy_id)) is not None:
+        why = f": {eviction.reason}" if eviction.reason else ""
+        raise Refusal("revoked", f"{proxy_id} was evicted{why}; an admin can readmit it")
 
 
 _KEY_USAGE = x509.KeyUsage(

@@ -16,7 +16,7 @@ from .models import Issued
 
 def prove(serial: str, signature: bytes, message: bytes, now: datetime.datetime) -> Issued:
     """The certificate that was proven. Raises Refusal."""
-    row = Issued.objects.filter(serial=serial.lower().lstrip("0")[:40]).first()
+    row = Issued.objects.select_related("issuer").filter(serial=serial.lower().lstrip("0")[:40]).first()
     if row is None:
         raise Refusal("proof", "no certificate with this serial was issued here")
     if row.revoked is not None:

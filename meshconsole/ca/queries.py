@@ -1,14 +1,16 @@
 """What pages and the API show of the authority: values, no keys."""
 
 import datetime
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from django.utils import timezone
 
-from . import authority
-from .models import Issued, JoinToken, TrustRoot
+from . import bundles, expiries
+from .expiries import Expiry
+from .models import Eviction, Intermediate, Issued, JoinToken, State, TrustRoot
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,32 @@ class Root:
     """SHA-256, hexadecimal."""
     created: datetime.datetime
     not_after: datetime.datetime
-    issuer_not_after: datetime.datetime
+    source: str
+    """own, imported or offline."""
     certificate: str
     """PEM."""
+    intermediates: tuple["Signer", ...]
+    """The newest first."""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """An intermediate."""
+
+    number: int
+    state: str
+    subject: str
+    fingerprint: str
+    created: datetime.datetime
+    created_by: str
+    activated: datetime.datetime | None
+    retired: datetime.datetime | None
+    removed: datetime.datetime | None
+    not_after: datetime.datetime | None
+    forced_by: str
+    certificate: str
+    request: str
+    """PEM of the open request for an offline root."""
 
 
 @dataclass(frozen=True)
@@ -95,19 +120,57 @@ def certificate(serial: str, now: datetime.datetime | None = None) -> Certificat
 
 
 def roots() -> list[Root]:
+    """Those that are, and those that were; the oldest first."""
     return [
         Root(
-            row.generation, row.state, cert.subject.rfc4514_string(), cert.fingerprint(hashes.SHA256()).hex(),
-            row.created, row.not_after, row.issuer_not_after, row.certificate,
+            row.generation, row.state, cert.subject.rfc4514_string(), cert.fingerprint(hashes.SHA256()).hex(), row.created, row.not_after,
+            row.source, row.certificate, tuple(_signer(i) for i in reversed(row.intermediates.all())),
         )
-        for row in TrustRoot.objects.all()
+        for row in TrustRoot.objects.prefetch_related("intermediates")
         for cert in [x509.load_pem_x509_certificate(row.certificate.encode())]
     ]  # fmt: skip
 
 
+def requested() -> Signer | None:
+    """The open request for an offline root."""
+    row = Intermediate.objects.filter(state=State.REQUESTED).order_by("-number").first()
+    return _signer(row) if row else None
+
+
+def _signer(row: Intermediate) -> Signer:
+    cert = x509.load_pem_x509_certificate(row.certificate.encode()) if row.certificate else None
+    return Signer(
+        row.number, row.state, cert.subject.rfc4514_string() if cert else "", cert.fingerprint(hashes.SHA256()).hex() if cert else "",
+        row.created, row.created_by, row.activated, row.retired, row.removed, row.not_after, row.forced_by, row.certificate, row.request,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evicted:
+    proxy_id: str
+    at: datetime.datetime
+    by: str
+    reason: str
+
+
+def evictions(namespaces: "list[str] | None" = None) -> list[Evicted]:
+    rows = Eviction.objects.all() if namespaces is None else Eviction.objects.filter(namespace__in=namespaces)
+    return [Evicted(row.proxy_id, row.at, row.by, row.reason) for row in rows]
+
+
+def expiring(now: datetime.datetime, namespaces: Collection[str] | None = None) -> list[Expiry]:
+    """What somebody should see to, long before anything lapses."""
+    return expiries.expiring(now, namespaces)
+
+
+def ends(now: datetime.datetime) -> list[tuple[str, str, float]]:
+    """(kind, name, seconds left) of every root, intermediate and gateway credential: gauges for the console's own metrics."""
+    return [(kind, name, (end - now).total_seconds()) for kind, name, _, end in expiries.everything(now)]
+
+
 def trust_bundle(now: datetime.datetime | None = None) -> bytes:
-    """PEM."""
-    return authority.trust_bundle(now or timezone.now())
+    """PEM of the roots that a workload must believe."""
+    return bundles.roots(bundles.newest(now or timezone.now()).pem).encode()
 
 
 def join_tokens(namespaces: "list[str] | None" = None, now: datetime.datetime | None = None) -> list[Token]:

@@ -6,14 +6,13 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from .models import Issued, JoinToken, TrustRoot
+from . import expiries
+from .models import Issued, JoinToken
 
 log = logging.getLogger(__name__)
 
 KEEP = datetime.timedelta(days=90)
 """How long ended certificates and dead tokens can still be looked up; who got what stays in the audit log."""
-ROOT_WARNING = datetime.timedelta(days=365)
-ISSUER_WARNING = datetime.timedelta(days=180)
 
 
 @shared_task(name="ca.warn")
@@ -26,21 +25,7 @@ def warn(now: datetime.datetime | None = None) -> list[str]:
 
 
 def warnings(now: datetime.datetime) -> list[str]:
-    said = []
-    for root in TrustRoot.objects.all():
-        if root.not_after - now < ROOT_WARNING:
-            said.append(f"The root certificate {root.generation} ends at {root.not_after:%Y-%m-%d}; rotate it before then")
-        if root.issuer_not_after - now < ISSUER_WARNING:
-            said.append(
-                f"The issuing certificate of root {root.generation} ends at {root.issuer_not_after:%Y-%m-%d}; rotate it before then"
-            )
-    overdue: dict[str, Issued] = {}
-    for row in Issued.objects.filter(not_after__gt=now, revoked=None).defer("certificate").order_by("created"):
-        overdue[row.proxy_id] = row
-    for proxy_id, row in sorted(overdue.items()):
-        if now > row.renew_at + (row.not_after - row.renew_at) / 2:
-            said.append(f"The certificate of {proxy_id} ends at {row.not_after:%Y-%m-%d %H:%M:%S} UTC and its agent has not renewed it")
-    return said
+    return [expiry.sentence for expiry in expiries.expiring(now)]
 
 
 @shared_task(name="ca.forget_the_long_ended")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import alerts, explaining, grafana, logs, mesh, people, processes, resources, tokens, why
+from . import alerts, authority, explaining, grafana, logs, mesh, people, processes, resources, tokens, why
 from .connection import Settings
 
 app = typer.Typer(
@@ -50,6 +50,9 @@ for command in (
     app.command()(command)
 app.add_typer(tokens.api_tokens, name="token")
 app.add_typer(tokens.join_tokens, name="join-token")
+app.add_typer(authority.ca, name="ca")
+app.add_typer(authority.certificates, name="certificates")
+app.add_typer(authority.agents, name="agents")
 app.add_typer(alerts.alerts, name="alerts")
 app.add_typer(grafana.grafana, name="grafana")
 app.add_typer(people.people, name="people")

@@ -19,6 +19,7 @@ from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 
 from meshconsole import measures
+from meshconsole.ca import heads
 from meshconsole.configstore.signals import committed
 from meshconsole.core.compiler import Demand
 from meshconsole.core.envoy.resource_set import ResourceSet
@@ -32,6 +33,7 @@ from . import session as s
 from .garbage import Tender
 from .link import Close, Deliver, Facts, Link
 from .threads import in_database
+from .trust import Trust
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Hub:
         """When the news came that the next round is about."""
         self._awaited: dict[str, float] = {}
         """Proxies that have not yet taken a change -> when the news of it came."""
+        self._trust = Trust(self.links)
         self._garbage = Tender(self._loop.time())
         self._compiler = ThreadPoolExecutor(1, thread_name_prefix="mesh-compiler")
 
@@ -79,13 +82,22 @@ class Hub:
             await in_database(beats.begin, self.id, timezone.now())
         committed.connect(self._heard, dispatch_uid=f"hub {self.id}")
         changed.connect(self._heard, dispatch_uid=f"hub {self.id}")
+        heads.changed.connect(self._distrusted, dispatch_uid=f"hub {self.id}")
         self._news.set()
-        loops: list[Callable[[], Awaitable[None]]] = [self._serve, self._poll, self._beat, self._record, lambda: notices.listen(self.news)]
+        loops: list[Callable[[], Awaitable[None]]] = [
+            self._serve,
+            self._poll,
+            self._beat,
+            self._record,
+            self._trust.serve,
+            lambda: notices.listen(self.news),
+        ]
         self._tasks = [asyncio.create_task(_for_ever(loop)) for loop in loops]
 
     async def stop(self) -> None:
         committed.disconnect(dispatch_uid=f"hub {self.id}")
         changed.disconnect(dispatch_uid=f"hub {self.id}")
+        heads.changed.disconnect(dispatch_uid=f"hub {self.id}")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -100,11 +112,17 @@ class Hub:
 
     def news(self) -> None:
         self._news.set()
+        self._trust.news()
 
     def _heard(self, **_: Any) -> None:
         """A signal, in whichever thread."""
         with contextlib.suppress(RuntimeError):  # the loop has just ended
             self._loop.call_soon_threadsafe(self._news.set)
+
+    def _distrusted(self, **_: Any) -> None:
+        """A signal of a change of trust, in whichever thread."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._trust.news)
 
     # --- links ------------------------------------------------------------------------------------------------------
 
@@ -118,6 +136,7 @@ class Hub:
         link.ask(state.virtual_hosts, state.clusters)
         link.handle(s.Reported(state.digest, facts.told), self.revision)
         measures.AGENTS.set(len(self.links))
+        self._trust.came(link)
         self._batch.put_whole(records.row(link, self.id))
         self._written.set()
         self._serve_soon(link)
@@ -166,6 +185,10 @@ class Hub:
     def envoy(self, link: Link, frame: protocol.EnvoyState) -> None:
         link.envoy = frame
         self._whole(link)
+
+    def trusted(self, link: Link, frame: protocol.Trusted) -> None:
+        if self._trust.taken(link, frame):
+            self._whole(link)
 
     def certified(self, link: Link, serial: str) -> None:
         """It has a new certificate."""

@@ -37,7 +37,13 @@ class Facts:
     told: str = ""
     """What we remember of the aliases that it was told (ProxyRecord.told)."""
     bundle: str = ""
-    """Digest of the trust bundle that it has."""
+    """Digest of the trust bundle that its Envoy has taken."""
+    taken: str = ""
+    """Serial of the certificate that its Envoy has taken."""
+    offered: int = 0
+    """Number of the trust bundle that its Welcome told of."""
+    head: int = -1
+    """`heads.number()` as it was before enrolment looked: what changed since, enrolment did not see."""
     group: str = ""
     """The WorkloadGroup that it is a member of."""
 
@@ -70,6 +76,7 @@ class Link:
         "synced_revision",
         "taken",
         "told",
+        "trust",
         "unbound",
     )  # fmt: skip
 
@@ -91,6 +98,8 @@ class Link:
         self.told = facts.told
         self.unbound: dict[str, str] = {}
         """Outbound listeners that the proxy goes without -> why Envoy could not bind them."""
+        self.trust = facts.offered
+        """Number of the newest trust bundle that it was sent."""
         self._told: Mapping[str, str] | None = None
         """The aliases that `told` is the digest of."""
         self.envoy: protocol.EnvoyState | None = None

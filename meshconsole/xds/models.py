@@ -53,7 +53,9 @@ class ProxyRecord(models.Model):
     told = models.CharField(max_length=32, blank=True)
     """Digest of the aliases that the agent knows: its own digest does not cover them."""
     bundle = models.CharField(max_length=32, blank=True)
-    """Digest of the trust bundle that the agent has: one that comes back need not be sent it again."""
+    """Digest of the trust bundle that its Envoy has taken: one that comes back need not be sent it again."""
+    taken = models.CharField(max_length=40, blank=True)
+    """Serial of the certificate that its Envoy has taken; `serial` may be newer."""
     hosts = models.JSONField(default=list)
     """Its demand: authorities …"""
     clusters = models.JSONField(default=list)

@@ -49,6 +49,10 @@ def on_change(**_: Any) -> None:
     publish("workloads")
 
 
+def on_trust(**_: Any) -> None:
+    publish("trust")
+
+
 async def listen(heard: Callable[[], None]) -> None:
     """Call `heard` at each notice, for ever. Also at each new connection: who was deaf may have missed something."""
     if not settings.REDIS_URL:

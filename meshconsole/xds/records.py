@@ -86,6 +86,7 @@ def row(link: Link, hub: str) -> ProxyRecord:
         acked_at=timezone.now() if link.synced_revision or link.in_sync else None,
         told=link.told,
         bundle=facts.bundle,
+        taken=facts.taken,
         hosts=sorted(link.demand.hosts),
         clusters=sorted(link.demand.clusters),
         **dict(zip(COLUMNS, sync(link), strict=True)),

@@ -6,6 +6,7 @@ Used by benchmarks by the thousand, and by the tests of the control plane by the
 
 import asyncio
 import contextlib
+import hashlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ class Agent:
     learned: tuple[str, ...] = ()
     """Authorities that its Envoy has asked for before."""
     keep_frames: bool = True
+    believes: bool = True
+    """Its Envoy takes trust bundles."""
     listening: Callable[["Agent", protocol.FromConsole, int], None] | None = None
 
     cache: Cache = field(default_factory=Cache)
@@ -56,6 +59,7 @@ class Agent:
         self._socket: ClientConnection | None = None
         self._reader: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
+        self.reported = False
         self._pending: ec.EllipticCurvePrivateKey | None = None
         self.session = s.Session(self.workload, token=self.token, serial=self.serial, agent_version="0", envoy_version="none")
 
@@ -67,7 +71,7 @@ class Agent:
 
     async def connect(self, *, until_state: bool = True) -> "Agent":
         """Dial, enrol and report; with `until_state`, wait until that is done."""
-        self.closed = ""
+        self.closed, self.reported = "", False
         self._socket = await connect(
             self.url, max_size=protocol.MAX_FRAME, compression=None, ping_interval=None, open_timeout=60, proxy=None
         )
@@ -161,8 +165,12 @@ class Agent:
                         self.serial = f"{self.certificate.serial_number:x}"
                     self.bundle = bundle or self.bundle
                     await self._do(s.Installed(self.serial, renew_at))
+                    if self.reported:
+                        await self._trust()
                 case s.Begin():
                     await self.say(protocol.State(self.cache.digest(), self.learned))
+                    self.reported = True
+                    await self._trust()
                 case s.ListVersions():
                     await self.say(protocol.StateList(self.cache.versions(), self.cache.aliases))
                 case s.Apply(push):
@@ -174,6 +182,11 @@ class Agent:
                     self.closed = reason
                     if self._socket is not None:
                         self._closing = asyncio.ensure_future(self._socket.close())
+
+    async def _trust(self) -> None:
+        if self.believes:
+            with contextlib.suppress(ConnectionClosed):
+                await self.say(protocol.Trusted(hashlib.sha256(self.bundle).hexdigest()[:32], self.serial))
 
     def _request(self) -> bytes:
         self._pending = ec.generate_private_key(ec.SECP256R1())

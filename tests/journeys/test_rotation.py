@@ -1,0 +1,95 @@
+"""The authority rotates under load, and whoever is not trusted any more is refused: real console, agents and Envoys, short times."""
+
+import threading
+import time
+
+import httpx
+import pytest
+from cryptography import x509
+
+from .live import LiveMesh, eventually
+
+STRICT = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default}
+spec: {mtls: {mode: STRICT}}
+"""
+
+
+@pytest.fixture
+def mesh(tmp_path):
+    made = LiveMesh(tmp_path, CA_RENEWAL_SPREAD="1").start()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+class Load:
+    """Requests through the client's Envoy, each to an Envoy that is told to close its connections: every one a new handshake."""
+
+    def __init__(self, client, url: str):
+        self.client, self.url = client, url
+        self.made, self.failures = 0, []  # type: int, list[str]
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(2)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(15)
+
+    def _run(self) -> None:
+        with self.client.client() as http:
+            while not self._stop.is_set():
+                try:
+                    answer = http.get(self.url)
+                    if answer.status_code != 200:
+                        self.failures.append(f"{answer.status_code} {answer.text[:200]}")
+                except httpx.HTTPError as e:
+                    self.failures.append(repr(e))
+                self.made += 1
+                time.sleep(0.01)
+
+
+ONE_REQUEST_EACH = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: echo}
+spec:
+  host: echo
+  trafficPolicy: {connectionPool: {http: {maxRequestsPerConnection: 1}}}
+"""
+
+
+def states(mesh) -> dict[int, str]:
+    return {i["number"]: i["state"] for r in mesh.api.get("/api/v1/ca").json()["roots"] for i in r["intermediates"]}
+
+
+@pytest.mark.timeout(180)
+def test_the_root_rotates_twice_under_load_without_a_failed_request(mesh):
+    client = mesh.workload("client", service="client")
+    mesh.workload("echo", service="echo")
+    mesh.apply(STRICT + "---" + ONE_REQUEST_EACH)
+    mesh.warm(client, "http://echo:27080/")
+    with Load(client, "http://echo:27080/") as load:
+        for number in (2, 3):
+            begun = mesh.cli("ca", "rotate", "--wait", "--timeout", "30")
+            assert begun.returncode == 0 and f"intermediate {number} is active" in begun.stdout, begun.stdout + begun.stderr
+            eventually(lambda number=number: states(mesh)[number - 1] == "removed", 30)
+        time.sleep(0.5)
+    assert load.failures == []
+    assert load.made > 200
+    assert states(mesh) == {1: "removed", 2: "removed", 3: "active"}
+    roots = x509.load_pem_x509_certificates(mesh.api.get("/api/v1/ca").json()["bundle"].encode())
+    assert [r.subject.rfc4514_string() for r in roots] == ["CN=Meshconsole root 3,O=cluster.local"]
+    assert mesh.proxy("client")["state"] == "SYNCED"
+    said = " ".join(f"{e['action']} {e['object']}" for e in mesh.api.get("/api/v1/audit").json()["items"])
+    for words in ("rotate Intermediate 2", "activate Intermediate 2", "remove Intermediate 1", "remove Intermediate 2"):
+        assert words in said
