@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from meshconsole.configstore.refusals import Refused
 from meshconsole.core import policies
 from meshconsole.core.policies.base import Policy
+from meshconsole.core.resources.catalogue import SCHEMA_ERROR
 from meshconsole.core.resources.messages import Invalid, Level, Message
 from meshconsole.core.resources.placing import placed
 
@@ -121,5 +122,5 @@ def placing(request: Request) -> Iterator[Callable[[Iterable[Message]], list[Mes
 
 def one(item: Any) -> tuple[Policy, list[Message]]:
     if not isinstance(item, dict):
-        raise Invalid([Message(Level.ERROR, "MSH0001", "a resource is an object with apiVersion, kind, metadata and spec")])
+        raise Invalid([Message(Level.ERROR, SCHEMA_ERROR, "a resource is an object with apiVersion, kind, metadata and spec")])
     return policies.parse_object(item)

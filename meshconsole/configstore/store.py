@@ -12,6 +12,7 @@ from meshconsole.accounts.author import Author
 from meshconsole.accounts.permissions import Verb
 from meshconsole.core import policies as door
 from meshconsole.core.policies.base import Policy
+from meshconsole.core.resources.catalogue import DUPLICATE
 from meshconsole.core.resources.messages import Invalid, Key, Message
 
 from . import loading, sealing, selector
@@ -61,7 +62,7 @@ def apply(
     twice = []
     for i, policy in enumerate(policies):
         if policy.key in wanted:
-            twice.append(because("MSH0003", policy.key, "is there twice in what was sent", path="metadata.name", document=i))
+            twice.append(because(DUPLICATE, policy.key, "is there twice in what was sent", path="metadata.name", document=i))
         metadata = policy.metadata
         wanted[policy.key] = Wanted(body(door.dump(policy)), policy, metadata.resource_version, metadata.uid, must_exist=must_exist)
     if twice:

@@ -21,6 +21,7 @@ from meshconsole.accounts.permissions import Verb
 from meshconsole.core import analysis
 from meshconsole.core.mesh.model import Workload
 from meshconsole.core.policies.base import Policy
+from meshconsole.core.resources.catalogue import UNSTORABLE
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 
 from . import loading, mesh, signals
@@ -193,7 +194,7 @@ def _differs(w: Wanted, row: Resource | None) -> bool:
 
 def _storable(changes: Mapping[Key, Wanted], documents: Mapping[Key, int]) -> None:
     if bad := [
-        because("MSH0002", key, why, document=documents[key])
+        because(UNSTORABLE, key, why, document=documents[key])
         for key, w in changes.items()
         if w.body is not None and (why := unstorable(w.body))
     ]:

@@ -109,7 +109,7 @@ def test_a_credential_brings_its_server_up_and_rotates_under_load_without_a_fail
     plain, secure = free_port(), free_port()
     first, second = pair(HOST), pair(HOST)
     said = mesh.api.post("/api/v1/apply", content=gateway(plain, secure, edge.address), headers={"content-type": "application/yaml"}).json()
-    assert [m["code"] for m in said["messages"]] == ["IST0161"]
+    assert [m["code"] for m in said["messages"]] == ["IST0101"]
 
     # The server without its credential waits; its neighbour serves.
     eventually(lambda: httpx.get(f"http://{edge.address}:{plain}/", trust_env=False).status_code == 200, 30)

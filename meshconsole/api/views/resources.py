@@ -14,6 +14,7 @@ from meshconsole.configstore import sealing, selector, store
 from meshconsole.configstore.models import Resource
 from meshconsole.core import policies
 from meshconsole.core.policies.base import Policy
+from meshconsole.core.resources.catalogue import ELSEWHERE, UNPATCHABLE
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 from meshconsole.topology import strictness
 
@@ -72,7 +73,7 @@ class Kind(View):
             ("metadata.name", policy.metadata.name, name or policy.metadata.name),
         ):
             if is_ != must:
-                wrong.append(Message(Level.ERROR, "MSH0004", f"is {is_!r}, but the URL says {must!r}", key=policy.key, path=path))
+                wrong.append(Message(Level.ERROR, ELSEWHERE, f"is {is_!r}, but the URL says {must!r}", key=policy.key, path=path))
         if wrong:
             raise Invalid(wrong)
         return policy, messages
@@ -227,7 +228,7 @@ class One(Kind):
             # Kubernetes itself has no strategic merge for custom kinds; what the two have in common is right.
             after = patches.apply(before, patch) if how == "application/json-patch+json" else patches.merge(before, patch)
         except ValueError as e:
-            raise Invalid([Message(Level.ERROR, "MSH0005", str(e), key=row.key)])
+            raise Invalid([Message(Level.ERROR, UNPATCHABLE, str(e), key=row.key)])
         policy, messages = self.parse(after, namespace=where["namespace"], name=where["name"])
         return self.store(policy, messages, must_exist=True)
 

@@ -1,4 +1,4 @@
-"""IST0161 a Gateway names a credential that is not there, or lacks what is needed: that server waits, the others are served."""
+"""IST0101 a Gateway names a credential that is not there, IST0161 one that lacks what is needed: that server waits, the others are served."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,9 @@ def analyze(scene: Scene) -> Iterator[Message]:
         for i, server in enumerate(gateway.spec.servers):
             for namespace in namespaces:
                 for path, text in _faults(server.tls, namespace, secrets):
-                    yield finding(Level.WARNING, "IST0161", gateway, f"spec.servers[{i}].tls.{path}", text)
+                    # Not an error, as in Istio: the Secret may come later, or from who may write none of the Gateways.
+                    code = "IST0101" if text.startswith("Referenced") else "IST0161"
+                    yield finding(Level.WARNING, code, gateway, f"spec.servers[{i}].tls.{path}", text)
 
 
 def _faults(tls: Any, namespace: str, secrets: dict[tuple[str, str], Any]) -> Iterator[tuple[str, str]]:
@@ -29,7 +31,8 @@ def _faults(tls: Any, namespace: str, secrets: dict[tuple[str, str], Any]) -> It
     for path, name in named:
         held = secrets.get((namespace, name))
         if held is None:
-            yield path, _text(name, namespace, "does not exist")
+            text = f'Referenced credentialName not found: "{name}" in namespace {namespace}: this server is not served until it is there'
+            yield path, text
         elif not held.chain or not held.key:
             yield path, _text(name, namespace, "holds no certificate with its key")
     if named and tls.mode in ("MUTUAL", "OPTIONAL_MUTUAL"):

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from meshconsole import plugins
 from meshconsole.core.resources import reading
 from meshconsole.core.resources.catalogue import DUPLICATE, EMPTY, UNKNOWN_FIELD
+from meshconsole.core.resources.conditions import amiss
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 from meshconsole.core.resources.names import label_faults, name_fault, namespace_fault
 from meshconsole.core.resources.yaml import MAX_BYTES, Lines, load_documents
@@ -120,13 +121,14 @@ def _read(data: Any) -> "tuple[Policy | None, list[Message]]":
     key = _key(kind, data)
     if unfit := [Message(Level.ERROR, reading.SCHEMA, why, key=key, path=path) for path, why in islice(reading.unfit(data), _FEW)]:
         return None, unfit
+    status = [replace(m, key=key) for m in amiss(data.get("status"))]
     data = {name: value for name, value in data.items() if name not in _SERVERS_OWN}
     try:
         policy = kind.model_validate(data)
     except ValidationError as e:
         wrong = [replace(m, key=key) for m in reading.messages(e, kind, data)]
-        return None, wrong + (_beside(kind, data, e, wrong) if len(wrong) <= _FEW else [])
-    found = [replace(m, key=m.key or policy.key) for m in (*_names(policy), *policy.check())]
+        return None, status + wrong + (_beside(kind, data, e, wrong) if len(wrong) <= _FEW else [])
+    found = status + [replace(m, key=m.key or policy.key) for m in (*_names(policy), *policy.check())]
     return (None if any(m.level is Level.ERROR for m in found) else policy), found
 
 

@@ -17,6 +17,10 @@ UNKNOWN_FIELD = "MSH0002"
 UNSUPPORTED = "MSH0003"
 EMPTY = "MSH0004"
 DUPLICATE = "MSH0005"
+UNSTORABLE = "MSH0006"
+ELSEWHERE = "MSH0007"
+UNPATCHABLE = "MSH0008"
+NO_MATCH = "MSH0150"
 DEPRECATED = "IST0002"
 SCHEMA_ERROR = "IST0106"
 SCHEMA_WARNING = "IST0133"
@@ -29,6 +33,10 @@ CATALOGUE: dict[str, Entry] = {
     UNSUPPORTED: Entry(_E, "NotSupportedYet", "Istio has the field, Meshconsole does not yet."),
     EMPTY: Entry(_E, "NothingSent", "What was sent holds no object."),
     DUPLICATE: Entry(_E, "SentTwice", "One object stands twice in what was sent."),
+    UNSTORABLE: Entry(_E, "CannotBeStored", "What was sent is larger or deeper than the store takes."),
+    ELSEWHERE: Entry(_E, "OtherThanItsPlace", "The object says another name, namespace or kind than the URL that it was sent to."),
+    UNPATCHABLE: Entry(_E, "PatchDoesNotFit", "A patch speaks of what the object does not have."),
+    NO_MATCH: Entry(_W, "EnvoyFilterMatchesNothing", "What a patch is to change is in no proxy."),
     "MSH0201": Entry(_W, "PlaintextWouldBeCut", "Callers that send plaintext now would be refused."),
     "MSH0403": Entry(_E, "Forbidden", "You may not do that, there."),
     "MSH0404": Entry(_E, "Missing", "There is no such object."),
@@ -53,11 +61,20 @@ CATALOGUE: dict[str, Entry] = {
     "IST0138": Entry(
         _W, "GatewayDuplicateCertificate", "Several Gateways use one certificate: clients that reuse connections may get 404."
     ),
+    "IST0140": Entry(_W, "IngressRouteRulesNotAffected", "A gateway's route goes past the subsets that another VirtualService chooses."),
     "IST0145": Entry(_E, "ConflictingGateways", "Several Gateways claim the same port and hosts of the same proxies."),
     "IST0149": Entry(_E, "JwtClaimBasedRoutingWithoutRequestAuthN", "A route reads JWT claims that nobody verifies."),
+    "IST0151": Entry(
+        _W, "EnvoyFilterUsesRelativeOperation", "A patch depends on what other patches have done, and no priority says the order."
+    ),
+    "IST0152": Entry(_E, "EnvoyFilterUsesReplaceOperationIncorrectly", "REPLACE is for filters and virtual hosts."),
+    "IST0153": Entry(_E, "EnvoyFilterUsesAddOperationIncorrectly", "ADD is not for route configurations and routes."),
+    "IST0154": Entry(_E, "EnvoyFilterUsesRemoveOperationIncorrectly", "REMOVE is not for route configurations and routes."),
+    "IST0155": Entry(_W, "EnvoyFilterUsesRelativeOperationWithProxyVersion", "As IST0151, and for one release of Istio only."),
     "IST0161": Entry(_E, "InvalidGatewayCredential", "A credential that a Gateway names does not exist, or lacks what is needed."),
     "IST0165": Entry(_W, "ReferencedInternalGateway", "A VirtualService is bound to a gateway that Istio makes for itself."),
     "IST0167": Entry(_W, "IneffectivePolicy", "A policy has no effect."),
+    "IST0171": Entry(_W, "NegativeConditionStatus", "The object's status, as it was sent, says that something is not as it should be."),
     "IST0173": Entry(_E, "DestinationRuleSubsetNotSelectPods", "A subset selects no instance."),
     "IST0174": Entry(_W, "UnknownDestinationRuleHost", "A DestinationRule's host is no service of the mesh."),
     "IST0177": Entry(_W, "ConflictingServiceEntryProtocol", "Several ServiceEntries declare one port with different protocols."),

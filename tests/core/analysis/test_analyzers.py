@@ -312,3 +312,28 @@ def test_where_nobody_knows_what_runs_nothing_is_said_about_it():
     ]
     assert found(*documents, workloads=None) == []
     assert len(found(*documents, workloads=[])) == 5
+
+
+def test_a_gateway_whose_route_goes_past_the_subsets_of_another_virtual_service():
+    subset = "    - route: [{destination: {host: reviews, subset: v1}}]"
+    rule = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: reviews}\nspec: {host: reviews, subsets: [{name: v1, labels: {version: v1}}]}"
+    inside = virtual_service("inside", http=subset)
+    edge = virtual_service("edge", hosts="a.example.com", more="gateways: [g]")
+    assert found(rule, inside, edge, GATEWAY % ("g", "default", '"*"')) == [
+        ("IST0140", "VirtualService edge", "spec.http[0].route[0].destination.host")
+    ]
+    both = virtual_service("edge", hosts="a.example.com", more="gateways: [g]", http=subset)
+    assert found(rule, inside, both, GATEWAY % ("g", "default", '"*"')) == []
+
+
+def test_a_sidecar_with_a_deprecated_egress_proxy():
+    sidecar = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default}
+spec: {egress: [{hosts: ["./*"]}], outboundTrafficPolicy: {mode: ALLOW_ANY%s}}
+"""
+    assert found(sidecar % ", egressProxy: {host: reviews.default.svc.cluster.local, port: {number: 9080}}") == [
+        ("IST0002", "Sidecar default", "spec.outboundTrafficPolicy.egressProxy")
+    ]
+    assert found(sidecar % "") == []

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from meshconsole.core import policies
 from meshconsole.core.policies import KINDS, dump, parse, parse_object, to_yaml
@@ -216,3 +217,17 @@ def test_every_field_of_every_kind_is_documented():
         if not field.description and not inner(field).__doc__
     }
     assert undocumented == set()
+
+
+def test_a_negative_condition_that_comes_along_is_told():
+    """Istio: ConditionAnalyzer. What other programs, and this console itself, say of an object is theirs."""
+    conditions = [
+        {"type": "WaypointAccepted", "status": "True", "reason": "PartiallyInvalid", "message": "x"},
+        {"type": "ZtunnelAccepted", "status": "False"},
+        {"type": "istio.io/WaypointBound", "status": "False"},
+        {"type": "argocd.argoproj.io/Synced", "status": "False"},
+        {"type": "Programmed", "status": "False"},
+        {"type": "Fine", "status": "True"},
+    ]
+    _, messages = parse_object({**yaml.safe_load(ROUTE), "status": {"conditions": conditions}})
+    assert [(m.code, m.path) for m in messages] == [("IST0171", f"status.conditions[{i}]") for i in range(3)]

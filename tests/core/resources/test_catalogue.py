@@ -1,5 +1,6 @@
 """Codes are stable: each that is used is in the catalogue, once."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -25,3 +26,23 @@ def test_every_entry_says_what_it_means():
         assert re.fullmatch(r"(IST|MSH)\d{4}", code)
         assert entry.meaning.endswith(".")
     assert len({entry.name for entry in CATALOGUE.values()}) == len(CATALOGUE)
+
+
+def test_a_code_of_ours_means_one_thing():
+    """The general ones have a name in the catalogue, and are written by that name only: a number chosen elsewhere would mean something else."""
+    literal = {
+        f"{path.relative_to(SOURCE)}: {code}"
+        for path in SOURCE.rglob("*.py")
+        if path.name != "catalogue.py"
+        for code in re.findall(r'"(MSH0[01]\d{2})"', path.read_text())
+    }
+    assert literal == set()
+
+
+def test_no_code_stands_twice_in_the_catalogue():
+    tree = ast.parse((SOURCE / "core" / "resources" / "catalogue.py").read_text())
+    names = {n.targets[0].id: n.value.value for n in tree.body if isinstance(n, ast.Assign) and isinstance(n.value, ast.Constant)}
+    assert len(set(names.values())) == len(names)
+    table = next(n.value for n in tree.body if isinstance(n, ast.AnnAssign))
+    codes = [key.value if isinstance(key, ast.Constant) else names[key.id] for key in table.keys]
+    assert len(set(codes)) == len(codes) == len(CATALOGUE)
