@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from meshconsole.grafana import links as grafana_links
+
 EVENTS = ("trigger", "acknowledge", "resolve", "test")
 
 
@@ -65,6 +67,16 @@ class Notice:
         return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
 
 
+def dashboard(grafana: str, labels: Mapping[str, str], period: grafana_links.Period | None = None) -> str:
+    """Grafana's dashboard of whom an alert is about."""
+    namespace, service, workload = (labels.get(name, "") for name in ("namespace", "service", "workload"))
+    if service:
+        return grafana_links.service(grafana, grafana_links.host(service, namespace), period)
+    if workload:
+        return grafana_links.workload(grafana, namespace, workload, period)
+    return grafana_links.mesh(grafana, period, namespace)
+
+
 def links(console: str, grafana: str, incident: int | None, labels: Mapping[str, str]) -> dict[str, str]:
     """Where to look: the incident, its service or workload, the topology around it, and Grafana where there is one."""
     console = console.rstrip("/")
@@ -82,6 +94,5 @@ def links(console: str, grafana: str, incident: int | None, labels: Mapping[str,
             break
     found["Topology"] = f"{console}/topology/{scope}"
     if grafana:
-        said = {f"var-{k}": v for k, v in labels.items() if k in ("namespace", "service", "workload")}
-        found["Grafana"] = f"{grafana.rstrip('/')}/dashboards" + (f"?{urlencode(said)}" if said else "")
+        found["Grafana"] = dashboard(grafana, labels)
     return found

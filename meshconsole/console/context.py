@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from . import mesh
+from . import elsewhere, mesh
 from .navigation import SETTINGS, TIMED, sections
 from .scope import RANGES, Scope
 
@@ -31,5 +31,6 @@ def console(request: HttpRequest) -> dict[str, Any]:
             "ranges": RANGES,
             "timed": TIMED,
             "namespaces": mesh.namespaces(user),
+            "dashboard": elsewhere.dashboard(said["here"], match.kwargs if match else {}, said["scope"]),
         }
     return said

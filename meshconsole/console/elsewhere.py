@@ -1,9 +1,33 @@
 """The same trace, service and time in the tools that people already have: Jaeger, Zipkin, and Tempo through Grafana's Explore."""
 
 import json
+from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
+
+from meshconsole.grafana import links as grafana
+
+from .scope import Scope
+
+CONSOLE = frozenset(
+    {
+        "changes",
+        "change",
+        "certificates",
+        "audit",
+        "audit-chain",
+        "settings",
+        "security",
+        "people",
+        "person",
+        "person-new",
+        "policies",
+        "policy",
+        "policy-new",
+    }
+)
+"""Pages about the console itself and what it tells proxies."""
 
 
 def trace(id: str, start: float, end: float) -> list[tuple[str, str]]:
@@ -30,6 +54,22 @@ def service(name: str, start: float, end: float) -> list[tuple[str, str]]:
     if settings.GRAFANA_URL and settings.TEMPO_DATASOURCE:
         found.append(("Tempo", _explore({"query": "{resource.service.name=" + json.dumps(name) + "}", "queryType": "traceql"}, start, end)))
     return found
+
+
+def dashboard(page: str, where: Mapping[str, str], scope: Scope, host: str = "") -> str:
+    """Grafana's dashboard of what a page (by the name of its address) shows, over the page's span of time; '' without a Grafana."""
+    base, period = settings.GRAFANA_URL, grafana.Period(scope.start, scope.end)
+    match page:
+        case "service":
+            return grafana.service(base, host or grafana.host(where["name"], where["namespace"]), period)
+        case "workload" | "proxy":
+            return grafana.workload(base, where["namespace"], where["name"], period)
+        case "proxies" | "join":
+            return grafana.agents(base, period, scope.namespace)
+        case _ if page in CONSOLE:
+            return grafana.control_plane(base, period)
+        case _:
+            return grafana.mesh(base, period, scope.namespace)
 
 
 def _zipkin() -> str:

@@ -33,6 +33,11 @@ def service(base: str, host: str, period: Period | None = None) -> str:
     return _to(base, SERVICE, period, service=host)
 
 
+def host(name: str, namespace: str) -> str:
+    """The full name that metrics know a service by; an external one's name is its host."""
+    return name if "." in name or not namespace else f"{name}.{namespace}.svc.cluster.local"
+
+
 def workload(base: str, namespace: str, name: str, period: Period | None = None) -> str:
     return _to(base, WORKLOAD, period, namespace=namespace, workload=name)
 

@@ -22,7 +22,7 @@ def free_port() -> int:
 class Console:
     """The web process without agents, Valkey and workers: what pages need, and nothing that takes seconds to start."""
 
-    def __init__(self, home: Path):
+    def __init__(self, home: Path, **settings: str):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MESHCONSOLE_") and k not in ("DATABASE_URL", "REDIS_URL")}
@@ -33,6 +33,7 @@ class Console:
             "DJANGO_SETTINGS_MODULE": "meshconsole.settings",
             "PYTHONPATH": str(ROOT),
             "LOG_LEVEL": "WARNING",
+            **settings,
         }
         self.log = home / "web.log"
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages as flash
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -16,8 +17,9 @@ from django.views.decorators.http import require_GET, require_POST
 from meshconsole.accounts import audit
 from meshconsole.accounts.author import Author
 from meshconsole.accounts.permissions import Verb, may, visible
-from meshconsole.alerts import channels, incidents, outbox, queries
+from meshconsole.alerts import channels, incidents, notice, outbox, queries
 from meshconsole.alerts.queries import Alert
+from meshconsole.grafana.links import Period
 
 from ..scope import Scope
 
@@ -73,10 +75,17 @@ def alert(request: HttpRequest, id: int) -> HttpResponse:
             "rule_plural": plural,
             "messages_sent": queries.history(id),
             "times": queries.times(found),
+            "dashboard_then": _dashboard(found),
             "may_act": may(request.user, Verb.UPDATE, KIND, found.namespace),
             "spans": SPANS,
         },
     )
+
+
+def _dashboard(found: Alert) -> str:
+    """Grafana's, from an hour before it began until it was over."""
+    end = (found.resolved or timezone.now()).timestamp()
+    return notice.dashboard(settings.GRAFANA_URL, found.labels, Period(found.since.timestamp() - 3600, end + 600))
 
 
 @login_required

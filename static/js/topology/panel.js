@@ -1,4 +1,5 @@
 // The side panel: the mesh, a node or an edge in words, with links to where one may act.
+import * as dashboards from "./dashboards.js";
 import { BADGES, busy, bytes, FLAGS, HEALTH, labelOf, ms, pageOf, percent, PLURALS, rate, sub, title, tone } from "./words.js";
 
 const esc = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -7,6 +8,7 @@ const status = (word, text) => `<span class="status ${HEALTH[word].tone}">${glyp
 const SYNC = { SYNCED: ["good", "circle-check", "Synced"], STALE: ["warn", "circle-dashed", "Stale"], NACKED: ["bad", "octagon-alert", "NACKED"], NEVER_CONNECTED: ["idle", "unplug", "Never connected"], UNKNOWN: ["idle", "circle-minus", "Unknown"] };
 const fact = (name, value) => `<dt>${name}</dt><dd>${value}</dd>`;
 const section = (name, body, more = "") => `<section><header><h3>${name}</h3>${more}</header>${body}</section>`;
+const grafana = (address) => (address ? `<a class="btn small" href="${esc(address)}" target="_blank" rel="noopener">Grafana</a>` : "");
 const policyLink = (p) => `<a class="link" href="/policies/${PLURALS[p.kind] ?? `${p.kind.toLowerCase()}s`}/${encodeURIComponent(p.namespace)}/${encodeURIComponent(p.name)}/">${esc(p.kind)} ${esc(p.name)}</a>`;
 
 function head(kind, name, health, extra = "") {
@@ -45,7 +47,7 @@ export function node(n, model) {
   const figures = (r) => `${rate(r.rate)} <span class="${r.errorShare > 0 ? "bad" : "muted"}">${percent(r.errorShare)} errors</span>`;
   return `${head(`${sub(n)}${n.namespace ? ` · ${n.namespace}` : ""}`, title(n), n.health.status, tags)}${reasons(n.health)}
     <dl class="facts">${n.inbound.rate || inbound.length ? fact("Inbound", figures(n.inbound)) : ""}${n.outbound.rate || outbound.length ? fact("Outbound", figures(n.outbound)) : ""}${n.services.length ? fact("Hosts", n.services.map((s) => `<span class="mono">${esc(s)}</span>`).join("<br>")) : ""}</dl>
-    ${page ? `<div class="row wrap"><a class="btn small" href="${esc(page)}">Open ${n.kind === "service" ? "service" : "workload"}</a>${n.kind !== "service" && n.workloads.length === 1 ? `<a class="btn small" href="/proxies/${esc(n.namespace)}/${esc(n.workloads[0])}/">Its proxy</a>` : ""}${n.workloads.length === 1 ? `<a class="btn small" href="/traces/?namespace=${encodeURIComponent(n.namespace)}&amp;workload=${encodeURIComponent(n.workloads[0])}">Traces</a>` : ""}</div>` : ""}
+    ${page ? `<div class="row wrap"><a class="btn small" href="${esc(page)}">Open ${n.kind === "service" ? "service" : "workload"}</a>${n.kind !== "service" && n.workloads.length === 1 ? `<a class="btn small" href="/proxies/${esc(n.namespace)}/${esc(n.workloads[0])}/">Its proxy</a>` : ""}${n.workloads.length === 1 ? `<a class="btn small" href="/traces/?namespace=${encodeURIComponent(n.namespace)}&amp;workload=${encodeURIComponent(n.workloads[0])}">Traces</a>` : ""}${grafana(dashboards.ofNode(n, model.head))}</div>` : ""}
     ${n.badges.length ? section("Policies", n.badges.map((b) => `<div class="badge-row">${glyph(BADGES[b.kind]?.[0] ?? "info")}<span>${esc(BADGES[b.kind]?.[1] ?? b.kind)}</span><span class="push">${b.policies.map(policyLink).join(", ")}</span></div>`).join("")) : ""}
     ${n.instances.length ? section("Proxies", n.instances.map((i) => `<a class="edge-row" href="/proxies/${esc(i.id)}/"><span class="truncate">${esc(i.id.split("/")[1])}</span><span class="status ${i.connected ? SYNC[i.sync][0] : "idle"}">${glyph(i.connected ? SYNC[i.sync][1] : "unplug")}<span>${i.connected ? SYNC[i.sync][2] : "Away"}</span></span></a>${i.error ? `<p class="bad small">${esc(i.error)}</p>` : ""}`).join("")) : ""}
     ${inbound.length ? section("Called by", inbound.map((e) => edgeRow(e, model, "source")).join("")) : ""}
@@ -68,6 +70,7 @@ export function edge(e, model, compared = "") {
   const end = (n, id) => `<button class="link" type="button" data-select="${esc(id)}">${esc(n ? n.label : id)}</button>`;
   return `${head(`${e.protocol} edge`, `${source ? title(source) : ""} → ${target ? title(target) : ""}`, e.health.status)}${reasons(e.health)}
     <dl class="facts">${fact("From", end(source, e.source))}${fact("To", end(target, e.target))}${fact(e.protocol === "tcp" ? "Connections" : "Requests", `${rate(e.rate, e.protocol === "tcp")} <span class="muted">${e.requests.toLocaleString("en")} in all</span>`)}${e.protocol === "tcp" ? "" : fact("Errors", `<span class="${e.errorShare > 0 ? "bad" : ""}">${percent(e.errorShare)}</span>`)}${fact("Share", `${percent(e.share)} <span class="muted">of what the source sends</span>`)}${fact("Mutual TLS", lock)}${fact("Sent", bytes(e.requestBytes))}${fact("Received", bytes(e.responseBytes))}</dl>
+    ${dashboards.ofEdge(e, model.head) ? `<div class="row wrap">${grafana(dashboards.ofEdge(e, model.head))}</div>` : ""}
     ${compared}
     ${latency ? section("Latency", `<div class="code-bars">${latency}</div>`) : ""}
     ${codes.length ? section("Responses", bars(codes.map(([code, n]) => [code === "-" ? "none" : code, n, codeTone(code)]), total)) : ""}
