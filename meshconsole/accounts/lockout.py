@@ -87,19 +87,22 @@ def bearer(address: str) -> Counted:
 @transaction.atomic
 def begin(counted: Counted, now: datetime) -> Begun:
     """Count an attempt as failed until `forgive` says otherwise. Raises TooMany."""
+    long_ago = now - 2 * MEMORY
+    fresh = [Attempts(key=key, account=counted.account, last=long_ago) for key in sorted(counted.keys.values())]
+    Attempts.objects.bulk_create(fresh, ignore_conflicts=True)  # a row that is not there cannot be locked: two first guesses would both make it
     rows = {row.key: row for row in Attempts.objects.select_for_update().filter(key__in=counted.keys.values()).order_by("key")}
     waits = [(row.until - now).total_seconds() for row in rows.values() if row.until and row.until > now]
     if waits:
         raise TooMany(max(waits))
     longest = 0.0
     for kind, key in sorted(counted.keys.items(), key=lambda item: item[1]):
-        row = rows.get(key) or Attempts(key=key, account=counted.account)
-        row.failures = 1 if not row.last or row.last < now - MEMORY else row.failures + 1
+        row = rows[key]
+        row.failures = 1 if row.last < now - MEMORY else row.failures + 1
         row.last = now
         seconds = delay(row.failures, FREE[kind])
         row.until = now + timedelta(seconds=seconds) if seconds else None
         longest = max(longest, seconds)
-        row.save()
+        row.save(force_update=True)
     Attempts.objects.filter(last__lt=now - MEMORY).delete()
     return Begun(counted, longest)
 
