@@ -14,7 +14,16 @@ import pytest
 from meshconsole.cli.up import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ["accounts", "configstore", "ca", "discovery", "xds", "telemetry/test_ingest.py", "alerts/test_grouping.py", "alerts/test_outbox.py"]
+FOLDERS = [
+    "accounts",
+    "configstore",
+    "ca",
+    "discovery",
+    "xds",
+    "telemetry/test_ingest.py",
+    "alerts/test_grouping.py",
+    "alerts/test_outbox.py",
+]
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(600)]
 
 

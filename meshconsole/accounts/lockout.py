@@ -89,7 +89,9 @@ def begin(counted: Counted, now: datetime) -> Begun:
     """Count an attempt as failed until `forgive` says otherwise. Raises TooMany."""
     long_ago = now - 2 * MEMORY
     fresh = [Attempts(key=key, account=counted.account, last=long_ago) for key in sorted(counted.keys.values())]
-    Attempts.objects.bulk_create(fresh, ignore_conflicts=True)  # a row that is not there cannot be locked: two first guesses would both make it
+    Attempts.objects.bulk_create(
+        fresh, ignore_conflicts=True
+    )  # a row that is not there cannot be locked: two first guesses would both make it
     rows = {row.key: row for row in Attempts.objects.select_for_update().filter(key__in=counted.keys.values()).order_by("key")}
     waits = [(row.until - now).total_seconds() for row in rows.values() if row.until and row.until > now]
     if waits:
