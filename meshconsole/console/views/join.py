@@ -14,7 +14,7 @@ from meshconsole.accounts.permissions import Verb, may, visible
 from meshconsole.ca import queries as ca
 from meshconsole.ca import tokens
 
-from .. import forms
+from .. import forms, membership
 from ..scope import Scope
 
 KIND = "JoinToken"
@@ -26,7 +26,13 @@ def join(request: HttpRequest) -> HttpResponse:
     scope = Scope.of(request)
     if not may(request.user, Verb.CREATE, KIND, None):
         return render(request, "join/page.html", {"refused": True})
-    form = forms.NewJoinToken(request.POST or None, initial={"namespace": scope.namespace or "default"})
+    allowed = visible(request.user, Verb.GET, KIND)
+    groups = membership.groups(allowed)
+    group = next((g for g in groups if f"{g.metadata.namespace}/{g.metadata.name}" == request.GET.get("group")), None)
+    initial = {"namespace": scope.namespace or "default"}
+    if group is not None:
+        initial = {"namespace": group.metadata.namespace, "service_account": group.spec.template.service_account or "default"}
+    form = forms.NewJoinToken(request.POST or None, initial=initial)
     secret, asked = "", {}
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
@@ -36,10 +42,13 @@ def join(request: HttpRequest) -> HttpResponse:
             uses = int(asked["uses"]) if asked["uses"] else None
             secret = tokens.create(asked["namespace"], asked["service_account"], asked["ttl"], uses, created_by=request.user.get_username())
             audit.record(Author.of(request), "create", f"JoinToken {asked['namespace']}/{asked['service_account']}")
-    allowed = visible(request.user, Verb.GET, KIND)
     living = [t for t in ca.join_tokens(None if allowed is None else sorted(allowed)) if t.state == "alive"]
     ws = f"{'wss' if request.is_secure() else 'ws'}://{request.get_host()}"
-    return render(request, "join/page.html", {"form": form, "secret": secret, "asked": asked, "tokens": living, "ws_url": ws})
+    return render(
+        request,
+        "join/page.html",
+        {"form": form, "secret": secret, "asked": asked, "tokens": living, "ws_url": ws, "groups": groups, "group": group},
+    )
 
 
 @login_required

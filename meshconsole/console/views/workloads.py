@@ -12,7 +12,7 @@ from telemetry import query
 from telemetry.golden import grouped
 from telemetry.golden import of as totals
 
-from .. import charts, mesh
+from .. import charts, membership, mesh
 from ..scope import Scope
 from .services import acting, busiest
 
@@ -62,6 +62,7 @@ def workload(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
         {
             "trend": charts.trend(drawn["rate"]),
             "workload": found,
+            "member": membership.member(found),
             "tab": tab if tab in TABS else "overview",
             "node": node,
             "proxy": status.proxy(found.id),
