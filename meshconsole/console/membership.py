@@ -37,11 +37,11 @@ def _all() -> list[WorkloadGroup]:
 
 
 def words(probe: Probe) -> str:
-    """`GET http://:9080/health every 5 s`"""
+    """`GET http://localhost:9080/health every 5 s`"""
     if (http := probe.http_get) is not None:
-        what = f"GET {(http.scheme or 'HTTP').lower()}://{http.host}:{http.port}{http.path or '/'}"
+        what = f"GET {(http.scheme or 'HTTP').lower()}://{http.host or 'localhost'}:{http.port}{http.path or '/'}"
     elif (tcp := probe.tcp_socket) is not None:
-        what = f"TCP connection to {tcp.host}:{tcp.port}"
+        what = f"TCP connection to {tcp.host or 'localhost'}:{tcp.port}"
     elif (grpc := probe.grpc) is not None:
         what = f"gRPC health{f' of {grpc.service}' if grpc.service else ''} at :{grpc.port}"
     else:

@@ -37,7 +37,7 @@ def page(client, path: str) -> str:
 
 def test_a_members_page_names_its_group_its_probe_and_its_place(member, alice):
     said = page(alice, "/workloads/default/ratings-vm-10.0.0.7/")
-    assert "/policies/workloadgroups/default/ratings-vm/" in said and "GET http://:9080/ready every 5 s" in said
+    assert "/policies/workloadgroups/default/ratings-vm/" in said and "GET http://localhost:9080/ready every 5 s" in said
     assert "Waits for its first probe" in said and "eu/eu-1" in said and ">vms<" in said
 
 
