@@ -53,10 +53,13 @@ def compile_inbound(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     port = _port(workload, ingress, number) if workload else None
     if workload is None or port is None:
         return Result(())
+    if ingress is not None and ingress.tls:
+        # What comes out of TLS is what policies and filters see.
+        port = replace(port, protocol=Protocol.HTTP if _protocol(port) is Protocol.HTTPS else Protocol.TCP)
     draft = _draft(kinds, tracer, workload, port)
     bind = (ingress.bind if ingress else "") or workload.address
     cluster = _cluster(draft, workload, port, tracer, ingress.pool if ingress else "")
-    return Result(tuple(draft.clusters), (_listener(draft, workload, port, tracer, bind), cluster))
+    return Result(tuple(draft.clusters), (_listener(draft, workload, port, tracer, bind, ingress.tls if ingress else ""), cluster))
 
 
 def keys(scope: Scope, workload: Workload) -> list[Key]:
@@ -123,7 +126,8 @@ def _service_words(workload: Workload, tracer: Tracer) -> str:
     return peer.service_words(hosts.service_host(name, workload.namespace, domain), name, workload.namespace)
 
 
-def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer, bind: str) -> Blob:
+def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer, bind: str, ended: str) -> Blob:
+    """`ended`: what TLS of callers outside the mesh is ended with, as JSON."""
     mesh, protocol = tracer.run.snapshot.mesh, _protocol(port)
     words = _service_words(workload, tracer)
     tags = metrics.inbound_tags(words)
@@ -138,7 +142,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     if draft.mtls is not MtlsMode.DISABLE:
         context = _server_context(mesh.trust_domain, protocol.is_opaque)
         match: Json = {"transport_protocol": "tls"}
-        if (sniffed or protocol.is_opaque) and draft.mtls is MtlsMode.PERMISSIVE:
+        if (sniffed or protocol.is_opaque or ended) and draft.mtls is MtlsMode.PERMISSIVE:
             # The application's own TLS must pass: only what a mesh client offers is ours to terminate.
             match["application_protocols"] = [tls.ALPN]
         if sniffed:
@@ -149,7 +153,13 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
                 "mtls", http_network if as_http else draft.network_filters, http if as_http else tcp, match=match, tls_context=context
             )
         )
-    if draft.mtls is not MtlsMode.STRICT:
+    if ended and draft.mtls is not MtlsMode.STRICT:
+        outside: Json = {} if draft.mtls is MtlsMode.DISABLE else {"transport_protocol": "tls"}
+        network, terminal = (http_network, http) if as_http else (draft.network_filters, tcp)
+        if as_http:
+            terminal = _http(draft, port, protocol, http_logs, mesh, outside=True)
+        chains.append(listeners.chain("tls", network, terminal, match=outside, tls_context=json.loads(ended)))
+    elif draft.mtls is not MtlsMode.STRICT:
         plain: Json = {} if draft.mtls is MtlsMode.DISABLE else {"transport_protocol": "raw_buffer"}
         if sniffed:
             http_plain = {**plain, "application_protocols": ["http/1.1", "http/1.0", "h2c"]}
@@ -179,7 +189,9 @@ def _server_context(trust_domain: str, opaque: bool) -> Json:
     return Once(tls.mesh_server(trust_domain, [tls.ALPN]) if opaque else tls.mesh_server(trust_domain))
 
 
-def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_log: list[Json], mesh: MeshConfig) -> Json:
+def _http(
+    draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_log: list[Json], mesh: MeshConfig, *, outside: bool = False
+) -> Json:
     name = cluster_name(port.number)
     action: Json = {"cluster": name, **defaults.timeouts("0s")}
     if protocol not in (Protocol.GRPC, Protocol.GRPC_WEB):
@@ -201,8 +213,9 @@ def _http(draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_lo
         filters=listeners.ordered(filters),
         access_log=access_log,
         route_config=config,
-        # Istio: the peer's identity is appended for the application; what a plaintext caller claims is dropped.
-        forward_client_cert_details="APPEND_FORWARD",
+        # Istio: the peer's identity is appended for the application; what a plaintext caller claims is dropped, and what one claims whose
+        # certificate is not the mesh's.
+        forward_client_cert_details="SANITIZE_SET" if outside else "APPEND_FORWARD",
         set_current_client_cert_details={"subject": True, "dns": True, "uri": True},
         **hardening.paths(mesh.path_normalization),
         **tracing.inbound(mesh.tracing_sampling),

@@ -21,6 +21,8 @@ class Ingress:
     app_address: str = ""
     """An address, `0.0.0.0` or `::` for the workload's own, or a Unix path; '': where the workload says."""
     app_port: int = 0
+    tls: str = ""
+    """What TLS of callers outside the mesh is ended with (a DownstreamTlsContext), as JSON; '': with nothing."""
     pool: str = ""
     """Limits, as JSON; '': none of its own."""
 

@@ -9,10 +9,10 @@ from meshconsole.core.mesh.selection import selects
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems
 
+from .._server_tls import context, needed
 from ..base import Phase, Policy, View
 from .checks import HTTP, server_problems, serves
 from .schema import GatewaySpec, Server
-from .tls import context, needed
 
 
 class Gateway(Policy):
@@ -50,7 +50,7 @@ class Gateway(Policy):
                 name=server.port.name,
                 hosts=tuple(server.hosts),
                 serves=kind,
-                tls=context(ends, view, http=kind is Serves.HTTP) if ends else None,
+                tls=context(ends, view.mesh.trust_domain, http=kind is Serves.HTTP) if ends else None,
                 https_redirect=server.tls is not None and server.tls.https_redirect,
                 credentials=needed(ends) if ends else (),
                 origin=self.origin(f"spec.servers[{i}]"),

@@ -16,6 +16,7 @@ from meshconsole.core.resources.connection_pool import ConnectionPool
 from meshconsole.core.resources.messages import Message
 
 from .._connections import connections
+from .._server_tls import context
 from ..base import Policy
 from . import checks
 from .schema import EgressListener, IngressListener, ListenerPort, OutboundMode, SidecarSpec
@@ -105,6 +106,7 @@ def _ingress(written: IngressListener) -> Ingress:
         bind=written.bind,
         app_address=address.strip("[]") if port else path,
         app_port=int(port or 0),
+        tls=json.dumps(context(written.tls, "", http=written.port.protocol.upper() == "HTTPS"), sort_keys=True) if written.tls else "",
         pool=_limits(written.connection_pool),
     )
 

@@ -4,9 +4,13 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from pydantic.alias_generators import to_snake
+
 from meshconsole.core.resources import connection_pool
 from meshconsole.core.resources.names import host_fault
 from meshconsole.core.resources.selectors import problems
+from meshconsole.core.resources.server_tls import ServerTls, TlsMode
+from meshconsole.core.resources.server_tls import problems as problems_of_tls
 
 from .schema import CaptureMode, EgressListener, IngressListener, ListenerPort, OutboundMode, SidecarSpec
 
@@ -64,8 +68,26 @@ def _ingress(spec: SidecarSpec) -> Iterator[Fault]:
                 f"{path}.defaultEndpoint",
                 "sidecar: must be of the form 127.0.0.1:<port>, 0.0.0.0:<port>, [::1]:<port>, [::]:<port>, unix:///<path>, or unset",
             )
+        if listener.tls:
+            yield from _tls(listener.tls, listener.port.protocol.upper(), f"{path}.tls")
         if listener.connection_pool:
             yield from connection_pool.faults(listener.connection_pool, f"{path}.connectionPool")
+
+
+def _tls(tls: ServerTls, protocol: str, path: str) -> Iterator[Fault]:
+    if protocol not in ("HTTPS", "TLS"):
+        yield path, "cannot have TLS settings for a port of another protocol than HTTPS and TLS"
+    if tls.mode not in (TlsMode.SIMPLE, TlsMode.MUTUAL, TlsMode.OPTIONAL_MUTUAL):
+        written = "" if "mode" in tls.model_fields_set else " (the default where no mode is set)"
+        yield f"{path}.mode", f"sidecar: {tls.mode}{written} is not for ingress; SIMPLE, MUTUAL and OPTIONAL_MUTUAL are"
+        return
+    if tls.https_redirect:
+        yield f"{path}.httpsRedirect", "sidecar: only a Gateway redirects"
+    for name in ("credentialName", "credentialNames", "caCertCredentialName"):
+        if getattr(tls, to_snake(name)):
+            yield f"{path}.{name}", "sidecar: not supported at ingress; name files: serverCertificate, privateKey, caCertificates"
+            return
+    yield from ((f"{path}.{field}", text) for field, text in problems_of_tls(tls))
 
 
 def _egress(spec: SidecarSpec) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from pydantic import Field
 from meshconsole.core.resources.common import Destination, NetworkingSelector, Whole
 from meshconsole.core.resources.connection_pool import ConnectionPool
 from meshconsole.core.resources.envelope import Model
+from meshconsole.core.resources.server_tls import ServerTls
 
 
 class OutboundMode(StrEnum):
@@ -42,8 +43,6 @@ class ListenerPort(Model):
 
 
 class IngressListener(Model):
-    unsupported: ClassVar[dict[str, str]] = {"tls": "PeerAuthentication says who may connect; for clients outside the mesh use a Gateway"}
-
     port: ListenerPort
     """Where callers connect to."""
     bind: str = ""
@@ -53,6 +52,10 @@ class IngressListener(Model):
     default_endpoint: str = ""
     """The application: `127.0.0.1:<port>`, `[::1]:<port>`, `0.0.0.0:<port>` and `[::]:<port>` (the workload's address), or `unix:///<path>`. Default: where
     the workload's agent says that the port's application is; for a port that it does not declare, the same port at 127.0.0.1."""
+    tls: ServerTls | None = None
+    """For callers outside the mesh, at a port of protocol HTTPS (then HTTP comes out of it) or TLS (connections): the proxy ends their TLS. Modes
+    SIMPLE, MUTUAL and OPTIONAL_MUTUAL, with files on the workload's host. The mesh's own mutual TLS is taken besides unless a
+    PeerAuthentication says DISABLE, and nothing else where it says STRICT."""
     connection_pool: ConnectionPool | None = None
     """Limits in front of the application, instead of inboundConnectionPool."""
 

@@ -1,17 +1,10 @@
-"""What a Gateway's server ends TLS with: files, credentials, or the mesh's own certificates."""
+"""What a proxy ends TLS with, at a Gateway's server or a Sidecar's ingress: files, credentials, or the mesh's own certificates."""
 
 from meshconsole.core.envoy import tls as mesh_tls
 from meshconsole.core.envoy.draft import CREDENTIAL, Json
+from meshconsole.core.resources.server_tls import MUTUAL, ServerTls, TlsMode, TlsVersion, authorities, credentials, pairs
 
-from ..base import View
-from .schema import ServerTls, TlsCertificate, TlsMode, TlsVersion
-
-MUTUAL = (TlsMode.MUTUAL, TlsMode.OPTIONAL_MUTUAL)
 HTTP_ALPN = ("h2", "http/1.1")
-
-
-def credentials(tls: ServerTls) -> list[str]:
-    return tls.credential_names or ([tls.credential_name] if tls.credential_name else [])
 
 
 def needed(tls: ServerTls) -> tuple[str, ...]:
@@ -25,22 +18,12 @@ def _roots(tls: ServerTls) -> str:
     return (tls.ca_cert_credential_name or credentials(tls)[0]) + CREDENTIAL.authorities
 
 
-def pairs(tls: ServerTls) -> list[tuple[str, TlsCertificate]]:
-    if tls.tls_certificates:
-        return [(f"tlsCertificates[{i}].", pair) for i, pair in enumerate(tls.tls_certificates)]
-    return [("", TlsCertificate.model_validate({"serverCertificate": tls.server_certificate, "privateKey": tls.private_key}))]
-
-
-def authorities(tls: ServerTls) -> str:
-    return tls.ca_certificates or next((pair.ca_certificates for pair in tls.tls_certificates if pair.ca_certificates), "")
-
-
-def context(tls: ServerTls, view: View, *, http: bool) -> Json:
+def context(tls: ServerTls, trust_domain: str, *, http: bool) -> Json:
     """DownstreamTlsContext of a server that ends TLS. `http`: what comes out of it is HTTP; else nobody knows, and no ALPN is agreed on
     but the mesh's own."""
     alpn = {"alpn_protocols": list(HTTP_ALPN)} if http else {}
     if tls.mode is TlsMode.ISTIO_MUTUAL:
-        context = mesh_tls.mesh_server(view.mesh.trust_domain, HTTP_ALPN if http else (mesh_tls.ALPN,))
+        context = mesh_tls.mesh_server(trust_domain, HTTP_ALPN if http else (mesh_tls.ALPN,))
         common = context["common_tls_context"]
     elif names := credentials(tls):
         common = {
