@@ -68,6 +68,7 @@ def traces(request: HttpRequest) -> HttpResponse:
             "wrong": wrong or ([f"{looked_for!r} is no trace id: 32 hexadecimal digits."] if looked_for else []),
             "filtered": any(asked.get(key) for key in ("service", "workload", "min", "max", "errors", "tags")),
             "plot": waterfall.scatter(found.traces, scope.start, scope.end + 1, heat),
+            "others": elsewhere.service(service, scope.start, scope.end) if service else [],
             "source": source,
             "sources": list(readers.backends()),
             "services": _services(request, scope.namespace),
