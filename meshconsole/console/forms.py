@@ -20,15 +20,17 @@ class NewToken(forms.Form):
     )
     access = forms.ChoiceField(
         label="May",
-        choices=[("all", "Do all that I may"), ("read", "Only read")],
+        choices=[("all", "Do all that I may"), ("read", "Only read"), ("change", "Read and change, not delete")],
         initial="all",
         widget=forms.Select(attrs={"class": "input"}),
     )
     namespaces = forms.MultipleChoiceField(label="In", required=False, widget=forms.CheckboxSelectMultiple)
+    kinds = forms.MultipleChoiceField(label="Of", required=False, widget=forms.CheckboxSelectMultiple)
 
-    def __init__(self, *args: Any, namespaces: list[str], **kwargs: Any):
+    def __init__(self, *args: Any, namespaces: list[str], kinds: list[str], **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.fields["namespaces"].choices = [(n, n) for n in namespaces]  # type: ignore[attr-defined]
+        self.fields["kinds"].choices = [(k, k) for k in kinds]  # type: ignore[attr-defined]
 
 
 class NewJoinToken(forms.Form):

@@ -80,6 +80,7 @@ urlpatterns = [
     path("join/", join.join, name="join"),
     path("join/<int:token>/revoke/", join.revoke, name="join-revoke"),
     path("settings/", settings.settings, name="settings"),
+    path("settings/tokens/<int:token>/rotate/", settings.rotate, name="token-rotate"),
     path("settings/tokens/<int:token>/revoke/", settings.revoke, name="token-revoke"),
     path("settings/security/", security.security, name="security"),
     path("settings/security/password/", security.password, name="own-password"),

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django import template
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -89,9 +89,12 @@ def with_query(context: Context, **changes: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def go(context: Context, view: str, *args: Any, **query: Any) -> str:
-    """The address of another page, in this page's scope."""
+    """The address of another page, in this page's scope. Machines may tell names that no page can have (`a/b`): those lead nowhere."""
     scope = context.get("scope")
-    base = reverse(view, args=args)
+    try:
+        base = reverse(view, args=args)
+    except NoReverseMatch:
+        return "#"
     kept = scope.query.lstrip("?") if scope else ""
     more = urlencode({k: v for k, v in query.items() if v not in ("", None)})
     together = "&".join(part for part in (kept, more) if part)

@@ -15,29 +15,53 @@ from meshconsole.accounts import audit, tokens
 from meshconsole.accounts.author import Author
 from meshconsole.accounts.models import ApiToken
 
-from .. import forms, mesh
+from .. import forms, kinds, mesh
+
+VERBS: dict[str, list[str]] = {"all": [], "read": ["get"], "change": ["get", "create", "update"]}
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
 def settings(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
-    form = forms.NewToken(request.POST or None, namespaces=mesh.namespaces(request.user))
+    choices = {"namespaces": mesh.namespaces(request.user), "kinds": sorted(k.name for k in kinds.all_())}
+    form = forms.NewToken(request.POST or None, **choices)
     secret = ""
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         expires = timezone.now() + timedelta(days=int(asked["days"])) if asked["days"] else None
-        verbs: list[str] = ["get"] if asked["access"] == "read" else []
+        verbs = VERBS[asked["access"]]
         try:
             with transaction.atomic():
-                token, secret = tokens.create(user, asked["name"], expires=expires, namespaces=asked["namespaces"], verbs=verbs)
+                token, secret = tokens.create(
+                    user, asked["name"], expires=expires, namespaces=asked["namespaces"], kinds=asked["kinds"], verbs=verbs
+                )
                 audit.record(Author.of(request), "create", f"ApiToken {token.name}")
         except IntegrityError:
             form.add_error("name", "You have a token of this name already.")
         else:
-            form = forms.NewToken(namespaces=mesh.namespaces(request.user))
+            form = forms.NewToken(**choices)
+    return _page(request, form, secret)
+
+
+def _page(request: HttpRequest, form: forms.NewToken, secret: str) -> HttpResponse:
+    user: Any = request.user
     mine: Any = ApiToken.objects.filter(user=user, revoked=None).order_by("-created")
     return render(request, "settings/page.html", {"form": form, "secret": secret, "tokens": mine, "now": timezone.now()})
+
+
+@login_required
+@require_POST
+def rotate(request: HttpRequest, token: int) -> HttpResponse:
+    """A new secret for the same token, shown once; whatever still has the old one stops working."""
+    found = get_object_or_404(ApiToken, pk=token, user=request.user)
+    with transaction.atomic():
+        if (secret := tokens.rotate(found)) is None:
+            flash.error(request, f"{found.name} is revoked or has expired: make a new token.")
+            return redirect("settings")
+        audit.record(Author.of(request), "rotate", f"ApiToken {found.name}")
+    choices = {"namespaces": mesh.namespaces(request.user), "kinds": sorted(k.name for k in kinds.all_())}
+    return _page(request, forms.NewToken(**choices), secret)
 
 
 @login_required
