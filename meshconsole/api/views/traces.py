@@ -218,4 +218,6 @@ def _inflated(request: Request) -> bytes:
         raise ParseError(f"not gzip: {e}")
     if unpacker.unconsumed_tail:
         raise content.TooLarge()
+    if not unpacker.eof:
+        raise ParseError("not whole: the gzip stream is cut off")
     return found
