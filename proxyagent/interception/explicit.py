@@ -41,6 +41,7 @@ def conflicts(workload: Workload) -> tuple[str, ...]:
 
 
 def environment(workload: Workload) -> dict[str, str]:
-    """What to start an application with, so that its plain HTTP calls go through the mesh."""
+    """What to start an application with, so that its HTTP calls go through the mesh, and by CONNECT those that speak TLS themselves."""
     proxy = f"http://{workload.outbound_address}:{workload.outbound_port}"
-    return {"http_proxy": proxy, "HTTP_PROXY": proxy, "no_proxy": "localhost,127.0.0.1,::1", "NO_PROXY": "localhost,127.0.0.1,::1"}
+    both = {name: proxy for word in ("http_proxy", "https_proxy") for name in (word, word.upper())}
+    return {**both, "no_proxy": "localhost,127.0.0.1,::1", "NO_PROXY": "localhost,127.0.0.1,::1"}

@@ -55,7 +55,7 @@ def test_a_crash_by_chance_costs_a_tenth_of_a_second_and_a_crash_loop_at_most_on
 
 def test_an_application_is_told_where_the_mesh_is():
     assert inbound(WORKLOAD) == (Inbound("127.0.0.1", 80, "127.0.0.2", 8080),)
-    assert environment(WORKLOAD)["http_proxy"] == "http://127.0.0.1:15001"
+    assert environment(WORKLOAD)["http_proxy"] == environment(WORKLOAD)["https_proxy"] == "http://127.0.0.1:15001"
     assert conflicts(WORKLOAD) == ()
 
 

@@ -42,8 +42,9 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     manager = listeners.http_manager(
         f"outbound_{address}_{port}",
         filters=listeners.ordered(filters),
-        access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(mesh.access_log)],
+        access_log=[*metrics.http_loggers(metrics.outbound_tags(), tunnels=True), *access_logs.outbound_http(mesh.access_log)],
         rds=ROUTES,
+        upgrade_configs=[{"upgrade_type": "websocket"}, {"upgrade_type": "CONNECT"}],
         **hardening.paths(mesh.path_normalization),
         **tracing.outbound(mesh.tracing_sampling),
     )

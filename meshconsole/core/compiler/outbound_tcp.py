@@ -53,6 +53,8 @@ class Chain(NamedTuple):
     own: bool = False
     """The service's default: where it has a listener of its own address, no name needs to be asked for."""
     origins: tuple[Origin, ...] = ()
+    destinations: tuple[tuple[str, int], ...] = ()
+    """(cluster, weight)"""
 
 
 class TcpHost(NamedTuple):
@@ -109,7 +111,7 @@ def compile_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     _, client, host, number = key
     assert isinstance(client, ClientClass) and isinstance(host, str) and isinstance(number, int)
     view = UnitView(tracer, client)
-    service = view.exactly(host)
+    service = view.reached(host)
     port = service.port(number) if service else None
     if service is None or port is None:
         return Result(TcpHost())
@@ -131,6 +133,7 @@ def chains_of(draft: TcpDraft, tracer: Tracer, client: ClientClass) -> TcpHost:
             route.subnets,
             route.own,
             (route.origin,) if route.origin else (),
+            tuple((each.cluster, each.weight) for each in route.destinations),
         )
         for route in draft.routes
     ]

@@ -11,7 +11,7 @@ from meshconsole.core.mesh.model import Service
 from meshconsole.core.mesh.scope import EgressProxy
 from meshconsole.core.policies.base import Phase
 
-from . import resolve
+from . import resolve, tunnels
 from .client import ClientClass
 from .clusters import PASSTHROUGH
 from .kinds import Kinds
@@ -46,6 +46,10 @@ def compile_virtual_host(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     write(kinds, tracer, view, draft)
     if not draft.routes:
         return _unknown(tracer, client, canonical)
+    if service is not None and (port := service.port(canonical.port)) is not None and port.protocol.is_opaque:
+        tunnel = tunnels.route(tracer, client, canonical.host, canonical.port)
+        draft.routes = [*([tunnel] if tunnel else []), *draft.routes]
+        draft.origins += [tunnel.origin] if tunnel and tunnel.origin and tunnel.origin not in draft.origins else []
     _do_not_wait(draft, tracer, client)
     facts, body = render(draft, service, tracer, client, canonical.name)
     return Result(facts, (blob(XdsType.VHDS, canonical.name, body, tuple(draft.origins)),))
@@ -132,7 +136,10 @@ def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) 
         route = {"match": {"prefix": "/"}, "name": "block_all", "direct_response": {"status": 502}}
         facts = HostFacts(())
         words = "BlackHoleCluster;BlackHoleCluster;"
-    body = routes.virtual_host(canonical.name, domains, [route], service=words)
+    tunnel = {**route, "match": tunnels.MATCH, "name": f"{route['name']} tunnel"}
+    if "route" in route:
+        tunnel["route"] = {"cluster": route["route"]["cluster"], **tunnels.ENDED}
+    body = routes.virtual_host(canonical.name, domains, [route, tunnel], service=words)
     return Result(facts, (blob(XdsType.VHDS, canonical.name, body),))
 
 

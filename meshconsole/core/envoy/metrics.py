@@ -45,20 +45,26 @@ def inbound_tags(service: str) -> Tags:
     }
 
 
-def http_loggers(tags: Tags) -> list[Json]:
-    return _http_loggers(tuple(tags.items()))
+def http_loggers(tags: Tags, *, tunnels: bool = False) -> list[Json]:
+    """`tunnels`: a CONNECT is no request but a connection, and counted as one."""
+    return _http_loggers(tuple(tags.items()), tunnels)
 
 
 @lru_cache(64)  # 17 KiB each, and an inbound side is compiled once: a thousand services' must not be kept
-def _http_loggers(fixed: tuple[tuple[str, str], ...]) -> list[Json]:
+def _http_loggers(fixed: tuple[tuple[str, str], ...], tunnels: bool) -> list[Json]:
     """Two loggers, of which each request meets one: what a gRPC request is only its content type says, and only it has a gRPC status."""
     both = {**dict(fixed), "response_code": "%RESPONSE_CODE%", "response_flags": "%RESPONSE_FLAGS%"}
     header = {"name": "content-type", "string_match": {"prefix": "application/grpc"}, "treat_missing_header_as_empty": True}
+    no_grpc: Json = {"header_filter": {"header": {**header, "invert_match": True}}}
+    connect: Json = {"name": ":method", "string_match": {"exact": "CONNECT"}}
+    if tunnels:
+        no_grpc = {"and_filter": {"filters": [no_grpc, {"header_filter": {"header": {**connect, "invert_match": True}}}]}}
     return [
-        _http_logger({**both, "request_protocol": "http"}, {"header_filter": {"header": {**header, "invert_match": True}}}),
+        _http_logger({**both, "request_protocol": "http"}, no_grpc),
         _http_logger(
             {**both, "request_protocol": "grpc", "grpc_response_status": "%GRPC_STATUS_NUMBER%"}, {"header_filter": {"header": header}}
         ),
+        *({**logger, "filter": {"header_filter": {"header": connect}}} for logger in (tcp_loggers(dict(fixed)) if tunnels else ())),
     ]
 
 

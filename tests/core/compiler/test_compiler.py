@@ -85,16 +85,14 @@ def test_an_unknown_host_is_passed_through_or_refused_as_the_mesh_says():
     open_ = Compiler(KINDS).compile(snapshot(), bookinfo()[0], asked)
     assert body(open_, XdsType.CDS, "PassthroughCluster|example.com:80")["cluster_type"]["name"] == "envoy.cluster.dns"
     closed = Compiler(KINDS).compile(snapshot(mesh=MeshConfig(allow_any=False)), bookinfo()[0], asked)
-    (route,) = body(closed, XdsType.VHDS, "outbound/example.com:80")["routes"]
-    assert route["direct_response"] == {"status": 502}
+    assert [each["direct_response"] for each in body(closed, XdsType.VHDS, "outbound/example.com:80")["routes"]] == 2 * [{"status": 502}]
 
 
 def test_a_request_to_the_outbound_port_itself_does_not_go_round():
     asked = Demand(frozenset({"127.0.0.1:15001", "localhost:15001", "127.0.0.1:15002"}))
     resources = Compiler(KINDS).compile(snapshot(), bookinfo()[0], asked)
     assert {n for n in names(resources, XdsType.CDS) if n.startswith("Passthrough")} == {"PassthroughCluster|127.0.0.1:15002"}
-    (route,) = body(resources, XdsType.VHDS, "outbound/localhost:15001")["routes"]
-    assert route["direct_response"]["status"] == 502
+    assert [each["direct_response"]["status"] for each in body(resources, XdsType.VHDS, "outbound/localhost:15001")["routes"]] == [502, 502]
 
 
 @pytest.mark.parametrize("authority", ["", "a b", "http://x", "x:0", "x:99999", "x:y", "*.example.com", "a..b", "[::1", "é.com", "x" * 300])

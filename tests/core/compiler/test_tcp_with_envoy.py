@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from meshconsole.core.compiler import Compiler
+from meshconsole.core.compiler import Compiler, Demand
 from meshconsole.core.mesh.model import Protocol, ProxyKind, Workload, WorkloadPort
 from meshconsole.core.policies import parse
 from tests.golden import bootstrap
@@ -154,11 +154,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     text = re.sub(r"\$\{(\w+)\}", lambda found: str(ports[found[1]]), (Path(__file__).parent / "tcp.yaml").read_text())
     everybody = [*clients, *servers, gateway]
     whole = snapshot(parse(text)[0], everybody)
+    asked = frozenset({f"echo:{ports['first']}", f"outside.test:{ports['tls']}", f"127.0.0.1:{ports['outside']}"})
     with ExitStack() as running:
         admins = {}
         for each, admin in zip(everybody, free_ports(len(everybody)), strict=True):
             secrets = authority.issue("default", each.service_account, workload=each.name, names=("echo.test", "web.test"))
-            static = bootstrap.static([(each.name, compiler.compile(whole, each))], secrets, admin=admin, apart=False)
+            static = bootstrap.static([(each.name, compiler.compile(whole, each, Demand(asked)))], secrets, admin=admin, apart=False)
             admins[each.name] = running.enter_context(bootstrap.running(static, folder, each.name))
         yield Mesh(ports, admins, authority, folder)
     for app in (*apps["v1"], *apps["v2"], outside):
@@ -270,3 +271,27 @@ def test_an_east_west_gateway_lets_mesh_tls_through_to_the_service_that_its_name
     assert mesh.counted("echo-v2", "tcp_connections_closed_total", "ns/default/sa/far", "CN=far-v1")
     with pytest.raises((ssl.SSLError, ConnectionError)):
         mesh.tls(EDGE, "east", "outbound_.1_._.echo.default.svc.cluster.local", context)
+
+
+def test_an_http_proxys_client_tunnels_to_tcp_and_tls_services(mesh: Mesh):
+    def tunnel(authority: str) -> socket.socket:
+        connection = socket.create_connection((CLIENT, mesh.ports["outbound"]), 5)
+        connection.sendall(f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n".encode())
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += connection.recv(1)
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        return connection
+
+    with tunnel(f"echo:{mesh.ports['first']}") as connection:
+        assert connection.recv(100).decode().endswith("at your service\n")
+    with mesh.trust().wrap_socket(tunnel(f"outside.test:{mesh.ports['tls']}"), server_hostname="outside.test") as tls:
+        tls.sendall(b"hello")
+        assert tls.recv(100) == b"outside hello"
+    with mesh.trust().wrap_socket(tunnel(f"127.0.0.1:{mesh.ports['outside']}"), server_hostname="outside.test") as tls:
+        tls.sendall(b"unknown")  # nobody declared that address: it is passed through
+        assert tls.recv(100) == b"outside unknown"
+    service = 'service="outside.test;outside.test;default"'
+    assert mesh.counted("client", "tcp_connections_closed_total", service, 'request_protocol="tcp"')
+    with pytest.raises(AssertionError, match="HTTP/1.1 404"):
+        tunnel(f"stranger.test:{mesh.ports['tls']}")
