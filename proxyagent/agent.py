@@ -34,6 +34,7 @@ from .relay.spans import SpanRelay
 from .scraped import Scraped
 from .session import Session
 from .supervisor import Life, Supervisor
+from .tuning import Tuning
 
 log = logging.getLogger("proxyagent")
 
@@ -103,6 +104,7 @@ class Agent:
         )
         self._connection = Connection(url, ca_file=options.ca_file, came=self._came, received=self._received, went=self._went)
         self._ads = Ads(self.run_dir / "xds.sock", self._envoy_says)
+        self._tuning = Tuning(options.state_dir / "proxy-settings")
         self._supervisor = self._supervise()
         self._relay = Relay(
             options.state_dir / "metrics",
@@ -214,11 +216,16 @@ class Agent:
         sockets = Sockets(*(str(self.run_dir / f"{name}.sock") for name in ("xds", "admin", "otlp", "logs")))
         command, digest = launch.prepare(options, self._envoy, sockets)
         return Supervisor(
-            command, digest, options.state_dir, hindrance=lambda: launch.taken(self._assignment.workload), changed=self._lives
+            command,
+            digest,
+            options.state_dir,
+            hindrance=lambda: launch.taken(self._assignment.workload),
+            changed=self._lives,
+            tuning=self._tuning,
         )
 
     def _lives(self, life: Life) -> None:
-        self._life = life
+        self._life = life = self._supervisor.waiting(life)
         if life.running:
             log.info("Envoy %s (pid %s)", "adopted" if life.adopted else "started", self._supervisor.pid)
         else:
@@ -294,6 +301,10 @@ class Agent:
                     self._envoy_says(words.Pushed(push))
                 case session.Adopt(frame):
                     self._adopt(frame)
+                case session.Tune(settings):
+                    self._tuning.adopt(settings)
+                    life = self._life = self._supervisor.waiting(self._life)
+                    self._console_says(session.Tell(protocol.EnvoyState(life.running, life.restarts, life.reason)))
                 case session.Look(ask):
                     self._spawn(self._look(ask), "ask")
                 case session.Forget(epoch, seq):
@@ -314,7 +325,7 @@ class Agent:
     def _begin(self, heartbeat: float) -> None:
         log.info("the console knows us")
         self._connection.keep_alive(heartbeat)
-        self._connection.send(protocol.State(self._delta.cache.digest(), self._delta.hosts, self._delta.clusters))
+        self._connection.send(protocol.State(self._delta.cache.digest(), self._delta.hosts, self._delta.clusters, self._tuning.digest))
         self._envoy_says(words.ConsoleCame())
         self._relay.console(True)
         for outflow in self._outflows.values():

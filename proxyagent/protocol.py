@@ -154,6 +154,8 @@ class State(Frame):
     """Authorities that Envoy has asked for and not yet been told of, and those learned before: `reviews:9080`."""
     clusters: tuple[str, ...] = ()
     """Names of clusters that Envoy has asked for on demand."""
+    settings: str = ""
+    """`settings_digest` of the last ProxySettings that it was told; '' where nothing is set."""
 
 
 class StateList(Frame):
@@ -285,6 +287,14 @@ class Assigned(Frame):
     """None: the group has none."""
 
 
+class ProxySettings(Frame):
+    """How Envoy is to be started from now on; what is not said is the agent's own option."""
+
+    concurrency: int | None = None
+    """Worker threads; 0: one for each processor."""
+    environment: dict[str, str] = {}
+
+
 class ListState(Frame):
     """Please send a StateList: the digest was not the expected one."""
 
@@ -348,7 +358,7 @@ FromAgent = (
     | Answer
     | Goodbye
 )
-FromConsole = Challenge | Refused | Welcome | Assigned | ListState | Push | Certificate | MetricsStored | Ask
+FromConsole = Challenge | Refused | Welcome | Assigned | ProxySettings | ListState | Push | Certificate | MetricsStored | Ask
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent = msgspec.msgpack.Decoder(FromAgent)
@@ -390,6 +400,14 @@ def digest_of(triples: Iterable[tuple[str, str, str]]) -> str:
     for triple in sorted(triples):
         total.update("\0".join(triple).encode() + b"\n")
     return total.hexdigest()[:32]
+
+
+def settings_digest(settings: ProxySettings) -> str:
+    """'' where nothing is set."""
+    if settings == ProxySettings():
+        return ""
+    ordered = msgspec.structs.replace(settings, environment=dict(sorted(settings.environment.items())))
+    return hashlib.sha256(_encoder.encode(ordered)).hexdigest()[:16]
 
 
 def proof(nonce: bytes, console: str) -> bytes:

@@ -134,6 +134,13 @@ class Adopt:
 
 
 @dataclass(frozen=True)
+class Tune:
+    """Envoy is to be started with these settings from now on."""
+
+    settings: protocol.ProxySettings
+
+
+@dataclass(frozen=True)
 class Look:
     """A question to Envoy's admin interface."""
 
@@ -157,7 +164,7 @@ class Close:
     fatal: bool = False
 
 
-Command = Send | MakeKey | Sign | Install | Begin | ListVersions | Apply | Adopt | Look | Forget | Close
+Command = Send | MakeKey | Sign | Install | Begin | ListVersions | Apply | Adopt | Tune | Look | Forget | Close
 
 
 class Session:
@@ -239,6 +246,8 @@ class Session:
                     self._renew_at = now  # peers read the labels in the certificate
                 self._labels = workload.labels
                 yield Adopt(frame)
+            case protocol.ProxySettings():
+                yield Tune(frame)
             case protocol.Certificate():
                 yield from self._certified(frame, now)
             case protocol.MetricsStored(epoch, seq):

@@ -14,11 +14,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from . import disk
+from .tuning import Tuning
 
 log = logging.getLogger("proxyagent.supervisor")
 
@@ -37,6 +38,8 @@ class Trace(msgspec.Struct, frozen=True):
     command: tuple[str, ...]
     bootstrap: str
     """A digest: another bootstrap needs another Envoy."""
+    tuning: str = ""
+    """Of the settings that it was started with; others wait for its next start."""
 
     @property
     def run(self) -> str:
@@ -86,6 +89,7 @@ class Supervisor:
         *,
         hindrance: Callable[[], str],
         changed: Callable[[Life], None],
+        tuning: Tuning,
     ) -> None:
         """`hindrance` says why Envoy should not be started now, or ''."""
         self._command = command
@@ -94,6 +98,7 @@ class Supervisor:
         self._log = directory / "envoy.log"
         self._hindrance = hindrance
         self._changed = changed
+        self._tuning = tuning
         self._process: subprocess.Popen[bytes] | None = None
         self._trace: Trace | None = None
         self._gone = asyncio.Event()
@@ -103,6 +108,11 @@ class Supervisor:
     @property
     def pid(self) -> int | None:
         return self._trace.pid if self._trace else None
+
+    def waiting(self, life: Life) -> Life:
+        """`life`, with a word where Envoy was started with other settings than it would be now."""
+        reason = self._tuning.waiting(self._trace.tuning) if self._trace and life.running else ""
+        return replace(life, reason=reason) if life.running else life
 
     def start(self) -> None:
         """Once; later calls change nothing."""
@@ -148,8 +158,9 @@ class Supervisor:
                 os.replace(self._log, self._log.with_suffix(".old"))
             descriptor = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
+                command, environment = self._tuning.applied(self._command, os.environ)
                 self._process = subprocess.Popen(
-                    self._command, stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor, start_new_session=True
+                    command, stdin=subprocess.DEVNULL, stdout=descriptor, stderr=descriptor, start_new_session=True, env=environment
                 )
             finally:
                 os.close(descriptor)
@@ -157,7 +168,7 @@ class Supervisor:
             self._changed(Life(False, self.restarts, f"Envoy could not be started: {e}"))
             return False
         born = started(self._process.pid)
-        self._trace = Trace(self._process.pid, born or 0, self._command, self._bootstrap)
+        self._trace = Trace(self._process.pid, born or 0, self._command, self._bootstrap, self._tuning.digest)
         try:
             disk.write(self._file, msgspec.json.encode(self._trace))
         except OSError as e:

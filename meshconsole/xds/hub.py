@@ -28,7 +28,7 @@ from meshconsole.discovery import mesh
 from meshconsole.discovery.signals import changed
 from proxyagent import protocol
 
-from . import beats, compiling, members, notices, records
+from . import beats, compiling, members, notices, records, tuning
 from . import session as s
 from .garbage import Tender
 from .link import Close, Deliver, Facts, Link
@@ -133,6 +133,7 @@ class Hub:
         self.links[facts.proxy_id] = link
         if before is not None:
             before.close(protocol.Refused("replaced", "another agent with the same identity and name has connected"))
+        link.tuned = state.settings
         link.ask(state.virtual_hosts, state.clusters)
         link.handle(s.Reported(state.digest, facts.told), self.revision)
         measures.AGENTS.set(len(self.links))
@@ -278,6 +279,7 @@ class Hub:
                 self._offer(link, found, snapshot.revision, since)
             measures.AWAITED.set(len(self._awaited))
         members.tell(links, snapshot)
+        tuning.tell(links, snapshot)
         if everybody:
             self.snapshot, self.stamp, self.revision = snapshot, stamp, snapshot.revision
             self._batch.revision = max(self._batch.revision, snapshot.revision)

@@ -77,6 +77,7 @@ class Link:
         "taken",
         "told",
         "trust",
+        "tuned",
         "unbound",
     )  # fmt: skip
 
@@ -105,6 +106,8 @@ class Link:
         self.envoy: protocol.EnvoyState | None = None
         self.assigned: protocol.Assigned | None = None
         """What the member of a group was told of itself last."""
+        self.tuned = ""
+        """Digest of the ProxySettings that its agent has."""
 
     @property
     def state(self) -> State:

@@ -2,7 +2,6 @@
 
 _ISTIO = frozenset(
     (
-        ("networking.istio.io", "ProxyConfig"),
         ("telemetry.istio.io", "Telemetry"),
         ("extensions.istio.io", "WasmPlugin"),
         ("extensions.istio.io", "TrafficExtension"),
