@@ -167,7 +167,7 @@ export default function start(root) {
   function empty() {
     const none = model.nodes.size === 0;
     q("[data-empty]").hidden = !none;
-    q("[data-loading]").hidden = true;
+    q("[data-loading]").hidden = none || root.dataset.ready === "true";
   }
 
   // Positions from ELK; a node that was dragged stays where it was put.
@@ -231,6 +231,7 @@ export default function start(root) {
       first = false;
       fit(false);
       root.dataset.ready = "true";
+      q("[data-loading]").hidden = true;
       if (state.select) choose(state.select, { centre: false });
     }
     overlay?.moved();
