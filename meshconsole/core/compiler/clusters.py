@@ -13,7 +13,7 @@ from meshconsole.core.envoy.resource_set import Blob, XdsType
 from meshconsole.core.envoy.vocabulary import merged_metadata, metadata
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import peer
-from meshconsole.core.mesh.hosts import is_address
+from meshconsole.core.mesh.hosts import is_address, is_wildcard
 from meshconsole.core.mesh.model import Endpoint, Location, Port, Protocol, Resolution, Service
 from meshconsole.core.mesh.selection import selects
 from meshconsole.core.mesh.services import port_at
@@ -36,6 +36,8 @@ class ClusterFacts(NamedTuple):
     """Its instances are to be told what the caller speaks."""
     tcp_proxy: tuple[tuple[str, Any], ...] = ()
     """Fields of the TCP proxy in front of it."""
+    by_name: int = 0
+    """Where it connects to whatever server name TLS asks for: at which port."""
 
 
 def parse_name(name: str) -> tuple[int, str, str] | None:
@@ -52,6 +54,9 @@ _DNAT = re.compile(r"outbound_\.(\d+)_\.([^|]*?)_\.([^|]+)")
 def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     _, client, name = key
     assert isinstance(client, ClientClass) and isinstance(name, str)
+    if name == BY_NAME:
+        body = merged_metadata(defaults.cluster(name), metadata(service="PassthroughCluster;PassthroughCluster;"))
+        return Result(ClusterFacts(True), (blob(XdsType.CDS, name, render.by_server_name(body)),))
     if name.startswith(PASSTHROUGH):
         return Result(ClusterFacts(True), (passthrough(name),))
     through = _DNAT.fullmatch(name)
@@ -87,8 +92,16 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         # Istio: what is spoken to a port that declares nothing is what the caller speaks.
         draft.http_options.setdefault("use_downstream_protocol_config", {"http_protocol_options": {}, "http2_protocol_options": {}})
     grpc_web = port.protocol is Protocol.GRPC_WEB
-    facts = ClusterFacts(True, tuple(draft.hash_policy), grpc_web, undeclared and draft.tls is None, tuple(draft.tcp_proxy.items()))
+    by_name = port.number if _by_server_name(service) else 0
+    facts = ClusterFacts(
+        True, tuple(draft.hash_policy), grpc_web, undeclared and draft.tls is None, tuple(draft.tcp_proxy.items()), by_name
+    )
     return Result(facts, render_cluster(draft, service, port, tracer))
+
+
+def _by_server_name(service: Service) -> bool:
+    """A wildcard that leaves the address to its caller: only the server name of TLS says where that was going."""
+    return is_wildcard(service.host) and service.resolution is Resolution.NONE
 
 
 def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> tuple[Blob, ...]:
@@ -103,7 +116,9 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
     if None in draft.credentials.values():
         # What it is to be secured with is not there: better no endpoint than one that is spoken to without.
         return (blob(XdsType.CDS, draft.name, render.static(body, []), origins),)
-    if dns or draft.passthrough or service.resolution is Resolution.NONE:
+    if _by_server_name(service):
+        body = render.by_server_name(body)
+    elif dns or draft.passthrough or service.resolution is Resolution.NONE:
         if draft.passthrough or (not targets and not service.endpoints):
             targets = [render.Target(service.host, port.target_port or port.number)]
         # NONE and PASSTHROUGH: without interception the name is all that is known of where the caller was going (an ORIGINAL_DST cluster
@@ -176,6 +191,8 @@ def _rank(endpoint: Endpoint, draft: ClusterDraft) -> int:
     return rank(labels, endpoint.locality, draft.localities.labels)
 
 
+BY_NAME = "PassthroughCluster"
+"""Of TLS to names that nobody knows (ALLOW_ANY)."""
 PASSTHROUGH = "PassthroughCluster|"
 
 

@@ -113,6 +113,6 @@ def rendered(chains: Iterable[Chain], matches: Matches, draft: GatewayDraft, *, 
     for chain in chains:
         for match in matches.claim(names if ending else chain.sni, chain.subnets, tls=tls):
             context = server.tls if ending and server is not None else None
-            body = listeners.chain(chain.name, draft.network_filters, chain.filter, match=match, tls_context=context)
+            body = listeners.chain(chain.name, {**draft.network_filters, **chain.network}, chain.filter, match=match, tls_context=context)
             found.append({**body, **metadata(origins=chain.origins)})
     return found

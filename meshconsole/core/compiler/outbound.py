@@ -173,6 +173,7 @@ def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> O
         found = take(("tcp-host", client, host, number))
         if found is not None:
             clusters.update(dict.fromkeys(found.value.clusters))
+    clusters.update(dict.fromkeys(port.others for port in result.tcp if port.others))
     clusters.update(dict.fromkeys(sorted(filter(_is_cluster, demand.clusters))))
     for name in clusters:
         take(("cluster", client, name))

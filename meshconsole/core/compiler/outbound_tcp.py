@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from meshconsole.core.envoy import access_logs, listeners, metrics
-from meshconsole.core.envoy.draft import Json, RouteDestination, TcpDraft, TcpRoute
+from meshconsole.core.envoy.draft import Json, NetworkFilter, RouteDestination, TcpDraft, TcpRoute
 from meshconsole.core.envoy.resource_set import Origin, XdsType
 from meshconsole.core.envoy.vocabulary import metadata
 from meshconsole.core.envoy.wire import blob
@@ -25,10 +25,11 @@ from meshconsole.core.mesh.snapshot import Snapshot
 from . import resolve
 from .chain_matches import Matches
 from .client import ClientClass
+from .clusters import BY_NAME
 from .kinds import Kinds
 from .memo import Key, Result, Tracer
 from .view import UnitView
-from .virtual_hosts import write
+from .virtual_hosts import egress_cluster, write
 
 
 class TcpPort(NamedTuple):
@@ -39,6 +40,8 @@ class TcpPort(NamedTuple):
     """The services that it is for; where they cannot be told apart, the first wins."""
     address: str = ""
     """A virtual address of theirs; '' is the proxy's outbound address."""
+    others: str = ""
+    """The cluster for TLS to server names that none of them has (ALLOW_ANY); '' where there is no connection for them."""
 
 
 class Chain(NamedTuple):
@@ -55,6 +58,12 @@ class Chain(NamedTuple):
     origins: tuple[Origin, ...] = ()
     destinations: tuple[tuple[str, int], ...] = ()
     """(cluster, weight)"""
+    by_name: int = 0
+    """The port at which the server name itself is connected to; 0 where the cluster knows its endpoints."""
+
+    @property
+    def network(self) -> dict[NetworkFilter, list[Json]]:
+        return {NetworkFilter.FORWARD: [listeners.forward_by_name(self.by_name)]} if self.by_name else {}
 
 
 class TcpHost(NamedTuple):
@@ -79,16 +88,23 @@ def compile_ports(tracer: Tracer, key: Key) -> Result:
         # A service that has an address of its own leaves the common one to those that have none; then the oldest (Istio).
         return bool(_addresses(service)) and not address, service.created, service.host
 
-    ports = [
-        TcpPort(number, tuple(s.host for s in sorted(services, key=lambda s: rank(s, address))), address)
-        for (address, number), services in sorted(found.items())
-    ]
+    ports = []
+    for (address, number), services in sorted(found.items()):
+        names = tuple(s.host for s in sorted(services, key=lambda s: rank(s, address)))
+        named = not address and all((port := s.port(number)) is not None and port.protocol.is_tls for s in services)
+        ports.append(TcpPort(number, names, address, _others(view, client, number) if named else ""))
     return Result(tuple(ports))
 
 
+def _others(view: UnitView, client: ClientClass, port: int) -> str:
+    if client.allow_any and client.egress_proxy is not None:
+        return egress_cluster(view, client.egress_proxy, port)
+    return BY_NAME if client.allow_any else ""
+
+
 def _can_be_meant(service: Service, port: Port) -> bool:
-    """A wildcard that leaves the address to its caller (resolution NONE) has no cluster that would know it: not without interception."""
-    return not (hosts.is_wildcard(service.host) and service.resolution is Resolution.NONE)
+    """A wildcard that leaves the address to its caller (resolution NONE) is meant by the server names of TLS, and by nothing else."""
+    return port.protocol.is_tls or not (hosts.is_wildcard(service.host) and service.resolution is Resolution.NONE)
 
 
 def _addresses(service: Service) -> list[str]:
@@ -134,6 +150,7 @@ def chains_of(draft: TcpDraft, tracer: Tracer, client: ClientClass) -> TcpHost:
             route.own,
             (route.origin,) if route.origin else (),
             tuple((each.cluster, each.weight) for each in route.destinations),
+            next((port for each in route.destinations if (port := tracer.unit(("cluster", client, each.cluster)).value.by_name)), 0),
         )
         for route in draft.routes
     ]
@@ -163,6 +180,9 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     assert isinstance(client, ClientClass) and isinstance(address, str) and isinstance(port, TcpPort)
     found = [chain for host in port.hosts for chain in tracer.unit(("tcp-host", client, host, port.number)).value.chains]
     name = f"{address}_{port.number}"
+    if port.others:
+        proxy = listeners.tcp_proxy(port.others, port.others, loggers(tracer, gateway=False))
+        found.append(Chain("allow_any", proxy, True, ("*",), by_name=port.number if port.others == BY_NAME else 0))
     chains = render(found, address=address, alone=bool(port.address))
     if not chains:
         return Result(None)
@@ -189,7 +209,7 @@ def render(chains: Sequence[Chain], *, address: str = "", alone: bool = False) -
         names = () if chain.own and alone else chain.sni
         # Any TLS is meant by a wildcard; what is not TLS is left to a TCP service of the same port.
         for match in matches.claim(names, chain.subnets, tls="*" in names):
-            rendered.append({**listeners.chain(chain.name, {}, chain.filter, match=match), **metadata(origins=chain.origins)})
+            rendered.append({**listeners.chain(chain.name, chain.network, chain.filter, match=match), **metadata(origins=chain.origins)})
     return rendered
 
 

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from . import tls
+from .defaults import UNLIMITED
 from .draft import Json, Localities
 from .places import spread
-from .vocabulary import HTTP_OPTIONS, HTTP_OPTIONS_KEY, NAMESPACE, ads, socket_address, typed
+from .vocabulary import HTTP_OPTIONS, HTTP_OPTIONS_KEY, NAMES, NAMESPACE, ads, socket_address, typed
+
+MOST_BY_NAME = 4096
+"""Connections of a cluster that connects to whatever name is asked for. One may lead back to the proxy itself, and round again: not for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,18 @@ def by_dns(body: Json, targets: Sequence[Target], *, logical: bool, localities: 
         all_addresses_in_single_endpoint=logical,
     )
     return {**body, "cluster_type": dns, "load_assignment": load_assignment(body["name"], targets[:1] if logical else targets, localities)}
+
+
+def by_server_name(body: Json) -> Json:
+    """Whatever name the client asked for in TLS is resolved, and connected to (listeners.forward_by_name comes before)."""
+    forward = typed(
+        "envoy.clusters.dynamic_forward_proxy", "extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig", dns_cache_config=NAMES
+    )
+    limits = body["circuit_breakers"]["thresholds"][0]
+    if limits.get("max_connections", UNLIMITED) == UNLIMITED:
+        body = {**body, "circuit_breakers": {"thresholds": [{**limits, "max_connections": MOST_BY_NAME}]}}
+    kept = {key: value for key, value in body.items() if not key.endswith("_lb_config") or key == "common_lb_config"}
+    return {**kept, "lb_policy": "CLUSTER_PROVIDED", "cluster_type": forward}
 
 
 def static(body: Json, targets: Sequence[Target]) -> Json:

@@ -47,6 +47,7 @@ class NetworkFilter(IntEnum):
     RBAC_AUDIT = 10
     RBAC_DENY = 11
     RBAC_ALLOW = 12
+    FORWARD = 900  # resolves the server name, last before what connects there
     TERMINAL = 1000
 
 

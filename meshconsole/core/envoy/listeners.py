@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from . import tls
 from .draft import HttpFilter, Json, NetworkFilter
 from .filling import Once
-from .vocabulary import ENVOY, HCM, TCP_PROXY, ads, socket_address, typed
+from .vocabulary import ENVOY, HCM, NAMES, TCP_PROXY, ads, socket_address, typed
 
 HTTP = ENVOY + "extensions.filters.http."
 
@@ -62,6 +62,12 @@ SPOKEN_HTTP = ("istio-http/1.1", "istio-h2")
 def enabled() -> Json:
     """Of a route: a filter that is off otherwise acts."""
     return {"@type": ENVOY + "config.route.v3.FilterConfig", "config": {}}
+
+
+def forward_by_name(port: int) -> Json:
+    """Before a TCP proxy to a cluster that connects to the server name that TLS asks for, at that port."""
+    name, package = "envoy.filters.network.sni_dynamic_forward_proxy", "extensions.filters.network.sni_dynamic_forward_proxy.v3"
+    return typed(name, f"{package}.FilterConfig", dns_cache_config=NAMES, port_value=port)
 
 
 def local_rate_limit() -> Json:

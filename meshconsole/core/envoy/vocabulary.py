@@ -14,6 +14,9 @@ TCP_PROXY = ENVOY + "extensions.filters.network.tcp_proxy.v3.TcpProxy"
 HTTP_OPTIONS = ENVOY + "extensions.upstreams.http.v3.HttpProtocolOptions"
 HTTP_OPTIONS_KEY = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
+NAMES: Json = {"name": "names", "dns_lookup_family": "V4_PREFERRED"}
+"""The DNS cache of clusters that connect to whatever name was asked for; their filters must say the same."""
+
 
 def ads() -> Json:
     """Everything comes over the one aggregated stream that the agent serves."""

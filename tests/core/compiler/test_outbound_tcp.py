@@ -43,7 +43,7 @@ def ways(resources: ResourceSet, name: str) -> list[tuple[list[str], str]]:
     found = listener(resources, name)
     assert found is not None, sorted(each for type_, each in resources.blobs if type_ is XdsType.LDS)
     return [
-        (chain.get("filter_chain_match", {}).get("server_names", []), chain["filters"][0]["typed_config"]["cluster"])
+        (chain.get("filter_chain_match", {}).get("server_names", []), chain["filters"][-1]["typed_config"]["cluster"])
         for chain in found["filter_chains"]
     ]
 
@@ -103,8 +103,34 @@ def test_tls_services_share_a_port_and_are_told_apart_by_server_name():
 
 def test_a_tls_service_of_the_mesh_goes_by_each_of_its_names():
     vault = workload("vault-v1", address="127.0.4.1", ports=(WorkloadPort(8200, "tls"),))
-    names = ways(held(workloads=[*bookinfo(), vault]), "127.0.1.10_8200")[0][0]
+    resources = held(workloads=[*bookinfo(), vault])
+    (names, _), (others, cluster) = ways(resources, "127.0.1.10_8200")
+    assert (others, cluster) == ([], "PassthroughCluster") and (XdsType.CDS, cluster) in resources.blobs
     assert names == ["vault.default.svc.cluster.local", "vault", "vault.default", "vault.default.svc"]
+
+
+def test_a_name_that_nobody_declared_gets_no_connection_where_only_the_registry_counts():
+    text = (
+        entry("a.example.com", number=443, protocol="TLS")
+        + """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: strict, namespace: default}
+spec: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}}
+"""
+    )
+    assert ways(held(text), "127.0.1.10_443") == [(["a.example.com"], "outbound|443||a.example.com")]
+
+
+def test_a_wildcard_that_leaves_the_address_to_its_caller_is_for_server_names_only():
+    text = "".join(entry("*.example.com", number=n, protocol=p) for n, p in ((443, "TLS"), (5432, "TCP"))).replace("STATIC", "NONE")
+    resources = held(text.replace("  endpoints: [{address: 127.0.3.1}]\n", ""))
+    assert ways(resources, "127.0.1.10_443")[0] == (["*.example.com"], "outbound|443||*.example.com")
+    found = wire.parse(XdsType.CDS, resources.blobs[XdsType.CDS, "outbound|443||*.example.com"].body)
+    assert found["cluster_type"]["name"] == "envoy.clusters.dynamic_forward_proxy"
+    # A name may lead back to the very listener: such a circle ends somewhere.
+    assert found["circuit_breakers"]["thresholds"][0]["max_connections"] == 4096
+    assert listener(resources, "127.0.1.10_5432") is None
 
 
 def test_what_a_client_does_not_see_it_does_not_listen_for():

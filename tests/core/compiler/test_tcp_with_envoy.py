@@ -120,7 +120,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     folder, authority, compiler = tmp_path_factory.mktemp("tcp"), bootstrap.Authority(), Compiler()
 
     def certified(name: str) -> ssl.SSLContext:
-        found = authority.issue("default", "app", names=(name, "originated.test"))
+        found = authority.issue("default", "app", names=(name, "originated.test", "any.localhost", "localhost"))
         (folder / name).write_text(found.chain + found.key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / name)
@@ -216,9 +216,19 @@ def test_the_applications_own_tls_is_told_apart_by_server_name(mesh: Mesh):
         mesh.tls(CLIENT, "tls", "echo.default.svc.cluster.local")
 
 
+def test_a_wildcard_and_a_name_that_nobody_declared_are_resolved_and_passed_through(mesh: Mesh):
+    """The application listens at 127.0.0.1 and bears that port's number; `localhost` and all names below it are that address."""
+    for name in ("any.localhost", "localhost"):
+        assert mesh.tls(CLIENT, "outside", name) == "outside hello"
+    assert mesh.counted("client", "tcp_connections_closed_total", 'service="*.localhost;*.localhost;default"')
+    assert mesh.counted(
+        "client", "tcp_connections_closed_total", 'service="PassthroughCluster;PassthroughCluster;"', 'request_protocol="tcp"'
+    )
+
+
 def test_a_server_name_that_nobody_has_gets_no_connection(mesh: Mesh):
     with pytest.raises((ssl.SSLError, ConnectionError)):
-        mesh.tls(CLIENT, "tls", "stranger.example.com")
+        mesh.tls(CLIENT, "tls", "stranger.invalid")
 
 
 def test_a_service_is_reached_at_its_own_address_and_no_more_often_than_allowed(mesh: Mesh):
