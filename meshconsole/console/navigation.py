@@ -53,7 +53,7 @@ SECTIONS = (
     )),
     Section("Console", (
         Item("people", "People", "users", "u", ("person", "person-new", "person-act"), ("get", "Grant", None)),
-        Item("audit", "Audit log", "scroll-text", "y", (), ("get", "AuditEntry", "*")),
+        Item("audit", "Audit log", "fingerprint", "y", (), ("get", "AuditEntry", "*")),
     )),
 )  # fmt: skip
 SETTINGS = Item("settings", "Settings", "settings", ",", ("security",))

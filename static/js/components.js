@@ -3,6 +3,7 @@ const components = {
   chart: () => import("./chart.js"),
   editor: () => import("./editor/editor.js"),
   viewer: () => import("./editor/viewer.js"),
+  passkey: () => import("./passkey.js"),
   topology: () => import("./topology/topology.js"),
 };
 

@@ -24,6 +24,12 @@ FULL = {
     "/certificates/": "Certificates · Meshconsole",
     "/join/": "Join a workload · Meshconsole",
     "/settings/": "Settings · Meshconsole",
+    "/settings/security/": "Sign-in and security · Meshconsole",
+    "/settings/security/authenticator/": "Set up an authenticator · Meshconsole",
+    "/people/": "People · Meshconsole",
+    "/people/new/": "Add somebody · Meshconsole",
+    "/people/1/": "admin · Person · Meshconsole",
+    "/audit/": "Audit log · Meshconsole",
 }
 
 

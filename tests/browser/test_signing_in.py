@@ -3,7 +3,20 @@
 import pytest
 from playwright.sync_api import expect
 
-PAGES = ["/", "/topology/", "/services/", "/workloads/", "/proxies/", "/policies/", "/changes/", "/certificates/", "/join/", "/settings/"]
+PAGES = [
+    "/",
+    "/topology/",
+    "/services/",
+    "/workloads/",
+    "/proxies/",
+    "/policies/",
+    "/changes/",
+    "/certificates/",
+    "/join/",
+    "/settings/",
+    "/people/",
+    "/audit/",
+]
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -19,6 +19,7 @@ from meshconsole.accounts.author import Author
 from meshconsole.accounts.models import SignedIn
 
 from .. import browsers
+from .passkeys import here
 
 
 def _page(request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
@@ -27,7 +28,13 @@ def _page(request: HttpRequest, status: int = 200, **more: Any) -> HttpResponse:
         {"row": row, "browser": browsers.named(row.agent), "here": row.session_key == request.session.session_key}
         for row in sessions.living(user)
     ]
-    said = {"sessions": rows, "has_factor": factors.has(user), "codes_left": factors.left(user), "passkeys": list(user.passkeys.all())}
+    said: dict[str, Any] = {
+        "sessions": rows,
+        "has_factor": factors.has(user),
+        "codes_left": factors.left(user),
+        "passkeys": list(user.passkeys.all()),
+    }
+    said["passkeys_possible"] = here(request).possible
     return render(request, "settings/security.html", {**said, "local": not user.subject, **more}, status=status)
 
 
