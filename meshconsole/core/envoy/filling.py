@@ -15,7 +15,10 @@ from typing import Any
 
 from google.protobuf import any_pb2, descriptor_pool, json_format, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
+
+from . import newer
 
 
 class Once(dict[str, Any]):
@@ -172,6 +175,16 @@ def _by_json(message: Message, value: Any, path: str) -> None:
     json_format.ParseDict(value, message)
 
 
+def _retry_budget(message: Message, value: Any, path: str) -> None:
+    known = dict(_typed(value, dict))
+    interval = known.pop("budget_interval", None)
+    fill(message, known, path)
+    if interval is not None:
+        duration = Duration()
+        _duration(duration, interval, path)
+        newer.append_interval(message, duration)
+
+
 _SPECIAL: dict[str, Put] = {
     "google.protobuf.Any": _any,
     "google.protobuf.Duration": _duration,
@@ -179,6 +192,7 @@ _SPECIAL: dict[str, Put] = {
     **{f"google.protobuf.{name}": _by_json for name in ("Value", "ListValue", "Timestamp", "FieldMask")},
     **{f"google.protobuf.{name}Value": _wrapper for name in ("Bool", "Int32", "Int64", "UInt32", "UInt64", "Float", "Double", "String")},
     "google.protobuf.BytesValue": _by_json,
+    newer.RETRY_BUDGET: _retry_budget,
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.protobuf.message import Message
 
+from . import newer
 from .draft import Json
 from .filling import Wrong, fill, load_package, message_class
 from .resource_set import Blob, Origin, XdsType
@@ -58,7 +59,8 @@ def parse(type_: XdsType, data: bytes) -> Json:
     """The way back, for people and goldens: proto field names, Anys opened."""
     message = message_class(MESSAGES[type_]).FromString(data)
     _load_any_types(message)
-    return _plain(json_format.MessageToDict(message, preserving_proto_field_name=True))
+    body = _plain(json_format.MessageToDict(message, preserving_proto_field_name=True))
+    return newer.show(message, body) if type_ is XdsType.CDS else body
 
 
 def _plain(value: Any) -> Any:

@@ -22,8 +22,12 @@ def test_every_golden_resource_is_filled_as_googles_parser_fills_it():
         body = wire.parse(type_, data)
         ours = filling.message_class(wire.MESSAGES[type_])()
         filling.fill(ours, body)
-        theirs = json_format.ParseDict(body, filling.message_class(wire.MESSAGES[type_])())
-        assert wire.parse(type_, ours.SerializeToString()) == wire.parse(type_, theirs.SerializeToString()) == body
+        theirs = json_format.ParseDict(
+            body, filling.message_class(wire.MESSAGES[type_])(), ignore_unknown_fields="budget_interval" in str(body)
+        )
+        assert wire.parse(type_, ours.SerializeToString()) == body
+        if "budget_interval" not in str(body):  # what google's parser does not know: test_newer.py
+            assert wire.parse(type_, theirs.SerializeToString()) == body
         assert ours.SerializeToString(deterministic=True) == data
         compared += 1
     assert compared > 10

@@ -84,4 +84,7 @@ def _budget(said: RetryBudget, draft: ClusterDraft) -> None:
     """Instead of a fixed number of retries."""
     limits = _thresholds(draft)
     limits.pop("max_retries", None)
-    limits["retry_budget"] = {"budget_percent": {"value": said.percent}, "min_retry_concurrency": said.min_retry_concurrency}
+    budget: Json = {"budget_percent": {"value": said.percent}, "min_retry_concurrency": said.min_retry_concurrency}
+    if said.budget_interval:
+        budget["budget_interval"] = proto_duration(said.budget_interval)
+    limits["retry_budget"] = budget

@@ -1,7 +1,7 @@
 """What a DestinationRule may say (istio.io/latest/docs/reference/config/networking/destination-rule). Counterpart: clusters.py."""
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -187,12 +187,10 @@ class PortPolicy(Model):
 
 
 class RetryBudget(Model):
-    unsupported: ClassVar[dict[str, str]] = {
-        "budgetInterval": "the Envoy API that this release is built with has no such field; retries are counted while they are under way"
-    }
-
     percent: Percentage = 20
-    """Retries may be this part of the requests under way. Default 20."""
+    """Retries may be this part of the requests under way, or of those of the interval. Default 20."""
+    budget_interval: PositiveDuration | None = None
+    """Count the requests of this long, too. Default: only those that are under way."""
     min_retry_concurrency: Uint32 = 3
     """That many retries may always be under way. Default 3."""
 
