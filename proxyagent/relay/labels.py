@@ -19,6 +19,8 @@ MOST = 4000
 SERVED = "served"
 """Stands for the service that this workload serves."""
 
+REMOVED = "removed"
+"""The tag that names, with commas, the labels that a Telemetry takes away (meshconsole/core/envoy/metric_overrides.py)."""
 WHOLE = "whole"
 """A tag of figures that are of a whole cluster."""
 
@@ -153,7 +155,34 @@ def expand(tags: Labels, own: Peer, principal: str) -> Labels:
     }
     if WHOLE in tags:  # neither one call nor one connection: nothing is known of how they ended
         told |= dict.fromkeys(("request_protocol", "response_code", "response_flags", "connection_security_policy"), "")
-    return told
+    return _overridden(told, tags)
+
+
+_OURS = frozenset(
+    (
+        "reporter",
+        "peer",
+        "peer_principal",
+        "peer_subject",
+        "service",
+        "request_protocol",
+        "response_code",
+        "response_flags",
+        "grpc_response_status",
+        WHOLE,
+        REMOVED,
+    )
+)
+"""Tags that Envoy has by the mesh's own doing (meshconsole/core/envoy/metrics.py)."""
+
+
+def _overridden(told: Labels, tags: Labels) -> Labels:
+    """With the labels that a Telemetry adds, and without those that it takes away."""
+    if REMOVED not in tags and _OURS.issuperset(tags):
+        return told
+    removed = tags.get(REMOVED, "").split(",")
+    added = {name: _said(value) or UNKNOWN for name, value in tags.items() if name not in _OURS}
+    return {name: value for name, value in (told | added).items() if name not in removed}
 
 
 def cluster_tags(cluster: str) -> Labels:

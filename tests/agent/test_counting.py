@@ -225,3 +225,10 @@ envoy_cluster_grpc_request_message_count{envoy_cluster_name="inbound|9080||"} 5
     assert example.labels["destination_service_name"] == "api.example.com"
     assert (served.labels["reporter"], served.labels["destination_workload"]) == ("destination", "reviews-v1")
     assert ratings.labels["request_protocol"] == ratings.labels["response_code"] == "", "they make no edge, and no failure"
+
+
+def test_a_telemetry_adds_labels_and_takes_them_away():
+    tags = {"reporter": "destination", "peer_subject": "CN=web", "peer_principal": "-", "service": "-", "request_method": "GET", "x": "-"}
+    told = labels.expand({**tags, "removed": "source_app,response_flags"}, ME, US)
+    assert told["request_method"] == "GET" and told["x"] == "unknown"
+    assert not {"source_app", "response_flags", "removed"} & set(told) and told["source_workload"] == "web"

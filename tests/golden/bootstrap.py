@@ -37,6 +37,8 @@ _XDS = {  # ads must be configured where anything says `ads`; nothing is ever as
         "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {"pipe": {"path": "/nonexistent/xds.sock"}}}}]}],
     },
 }
+_AGENT = [{"name": name, "type": "STATIC", "load_assignment": {"cluster_name": name}} for name in ("agent_logs", "agent_traces")]
+"""Where records and spans would go."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Authority:
 def static(sets: Iterable[tuple[str, ResourceSet]], secrets: Secrets, *, admin: int | None = None, apart: bool = True) -> dict[str, Any]:
     """`apart`: several proxies' resources in one file; each gets names and ports of its own, which is enough to be judged."""
     listeners: list[dict[str, Any]] = []
-    clusters: list[dict[str, Any]] = [_XDS]
+    clusters: list[dict[str, Any]] = [_XDS, *_AGENT]
     ports = count(10000)
     credentials: dict[str, Any] = {}
     for prefix, resources in sets:

@@ -18,6 +18,7 @@ import yaml
 
 from meshconsole.core.compiler import Compiler, Demand
 from meshconsole.core.envoy import wire
+from meshconsole.core.envoy.reporting import AccessLog
 from meshconsole.core.envoy.resource_set import Blob, ResourceSet
 from meshconsole.core.mesh.model import MeshConfig, Protocol, ProxyKind, Workload, WorkloadPort
 from meshconsole.core.mesh.services import declared_protocol
@@ -90,7 +91,10 @@ def load_mesh(path: Path) -> tuple[MeshConfig, list[Workload], dict[str, list[st
         each.setdefault("outbound_address", each["address"])
         workloads.append(Workload(**{"namespace": "default", **each, "ports": tuple(_port(p) for p in ports)}))
     # Tracing is in every connection manager: only a case that is about it shows it (tests/core/envoy/test_tracing.py knows it).
-    return MeshConfig(**{"tracing_sampling": 0.0, **data.get("mesh", {})}), workloads, calls
+    said = {"tracing_sampling": 0.0, **data.get("mesh", {})}
+    if "access_log" in said:
+        said["access_log"] = AccessLog(**said["access_log"])
+    return MeshConfig(**said), workloads, calls
 
 
 def _port(data: dict[str, Any]) -> WorkloadPort:
@@ -138,8 +142,34 @@ def _short(value: Any) -> Any:
     if isinstance(value, list):
         return [_short(item) for item in value]
     if isinstance(value, dict):
-        return {key: sorted({log["name"] for log in item}) if key == "access_log" else _short(item) for key, item in value.items()}
+        return {key: _logs(item) if key == "access_log" else _short(item) for key, item in value.items()}
     return value
+
+
+_COUNTED = frozenset(("requests_total", "request_duration_milliseconds", "request_bytes", "response_bytes"))
+_COUNTED_TCP = frozenset(
+    ("tcp_connections_opened_total", "tcp_connections_closed_total", "tcp_received_bytes_total", "tcp_sent_bytes_total")
+)
+
+
+def _logs(loggers: list[dict[str, Any]]) -> list[Any]:
+    """By name where they are what they always are; else what is unlike."""
+    found: list[Any] = []
+    for log in loggers:
+        shown: Any = log["name"]
+        if shown == "envoy.access_loggers.stats":
+            config = log["typed_config"]
+            stats = {each["stat"]["name"]: each["stat"]["tags"] for each in (*config.get("counters", ()), *config.get("histograms", ()))}
+            unlike = {n: [t for t in tags if t["name"] == "removed" or "%CEL" in t["value_format"]] for n, tags in stats.items()}
+            if set(stats) not in (_COUNTED, _COUNTED_TCP) or any(unlike.values()):
+                shown = {"name": shown, "#counts": unlike}
+        elif shown == "envoy.access_loggers.open_telemetry":
+            shown = {"name": shown, "filter": log["filter"]} if "extension_filter" in str(log.get("filter")) else shown
+        else:
+            shown = log
+        if shown not in found:
+            found.append(shown)
+    return sorted(found, key=str)
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from meshconsole.core.envoy.reporting import Side
 from meshconsole.core.mesh.model import Labels, Workload
 from meshconsole.core.mesh.scope import EgressProxy, Scope
 
@@ -20,10 +21,14 @@ class ClientClass:
     """Where the client's own requests come in: a request to there would go round for ever."""
     gateway: bool = False
     egress_proxy: EgressProxy | None = None
+    told: Side | None = None
+    """What its proxies tell of their traffic, where policies say something of that."""
 
     @classmethod
     def of(cls, scope: Scope, outbound_port: int) -> "ClientClass":
-        return cls(scope.namespace, scope.hosts, scope.eager, scope.allow_any, outbound_port, egress_proxy=scope.egress_proxy)
+        return cls(
+            scope.namespace, scope.hosts, scope.eager, scope.allow_any, outbound_port, egress_proxy=scope.egress_proxy, told=scope.told
+        )
 
 
 LOCALITY = "topology.istio.io/locality"

@@ -2,13 +2,14 @@
 
 import operator
 from collections.abc import Iterator
+from dataclasses import replace
 
 from meshconsole.core.envoy.resource_set import Failure, ResourceSet
 from meshconsole.core.mesh.model import Labels, ProxyKind, Workload
 from meshconsole.core.mesh.scope import Scope
 from meshconsole.core.mesh.snapshot import Snapshot
 
-from . import clusters, egress, gateway, gateway_tcp, inbound, kinds, outbound, outbound_tcp, patching, resolve, virtual_hosts
+from . import clusters, egress, gateway, gateway_tcp, inbound, kinds, outbound, outbound_tcp, patching, reporting, resolve, virtual_hosts
 from .client import ClientClass, labels_of
 from .demand import Demand
 from .memo import Key, Memo, Result, Run, Tracer, Unit
@@ -33,11 +34,12 @@ class Compiler:
         if workload.kind is ProxyKind.GATEWAY:
             failures: list[Failure] = []
             return self._put_together(workload, gateway.units(run, workload, failures), None, failures)
-        scope = self.scope(snapshot, workload)
+        told = run.attempt(("reporting", workload.namespace, workload.name), labels_of(workload), [])
+        scope = replace(self.scope(snapshot, workload), told=told.value.client if told and told.value else None)
         client = ClientClass.of(scope, workload.outbound_port)
         shared = self._outbound(run, client, labels_of(workload), demand)
         keys = inbound.keys(scope, workload)
-        keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters, workload.namespace))
+        keys.append(("listener", workload.outbound_address, workload.outbound_port, shared.filters, client.told, workload.namespace))
         keys.append(("added", workload.namespace, False))
         taken = egress.addresses(scope, workload)
         keys += [key for key in outbound_tcp.listener_keys(snapshot, workload, client, shared.tcp) if egress.place(key) not in taken]
@@ -131,6 +133,8 @@ class Compiler:
                 return clusters.compile_cluster(self.kinds, tracer, key)
             case "resolve":
                 return resolve.compile_resolution(self.kinds, tracer, key)
+            case "reporting":
+                return reporting.compile_reporting(self.kinds, tracer, key)
             case "inbound":
                 return inbound.compile_inbound(self.kinds, tracer, key)
             case "mtls":

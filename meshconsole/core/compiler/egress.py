@@ -11,7 +11,7 @@ Their routes are complete and not on demand: a Sidecar names what is to be reach
 from dataclasses import replace
 from typing import NamedTuple
 
-from meshconsole.core.envoy import access_logs, defaults, hardening, listeners, metrics, routes, tracing
+from meshconsole.core.envoy import defaults, hardening, listeners, loggers, routes, tracing
 from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json
 from meshconsole.core.envoy.resource_set import Failure, Origin, XdsType
 from meshconsole.core.envoy.wire import blob
@@ -20,7 +20,7 @@ from meshconsole.core.mesh.model import Protocol, Resolution, Service, Workload
 from meshconsole.core.mesh.scope import Egress, Scope
 from meshconsole.core.policies.base import Phase
 
-from . import outbound_tcp, resolve
+from . import outbound_tcp, reporting, resolve
 from .client import ClientClass, labels_of
 from .kinds import Kinds
 from .memo import Key, Result, Run, Tracer, Unit
@@ -61,7 +61,7 @@ def units(run: Run, scope: Scope, workload: Workload, failures: list[Failure]) -
         if each.port in run.snapshot.bound.get(where[0], ()) or where in applications(workload):
             failures.append(_taken(*where, scope.origin))
             continue
-        client = ClientClass(scope.namespace, each.hosts, True, scope.allow_any, egress_proxy=scope.egress_proxy)
+        client = ClientClass(scope.namespace, each.hosts, True, scope.allow_any, egress_proxy=scope.egress_proxy, told=scope.told)
         own = each if each.bind else replace(each, bind=workload.outbound_address)
         if own.protocol.is_opaque:
             keys = _opaque(run, client, own, labels, failures)
@@ -132,15 +132,16 @@ def compile_listener(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
             origins.update(dict.fromkeys(served.origins))
     if not any("*" in body["domains"] for body in bodies):
         bodies.append(_others(view, client, egress, clusters))
+    side = reporting.of_client(tracer, client)
     unix = not egress.port
     name = egress.bind if unix else f"{egress.bind}_{egress.port}"
     manager = listeners.http_manager(
         f"outbound_{name}",
         filters=listeners.ordered(filters),
-        access_log=[*metrics.http_loggers(metrics.outbound_tags()), *access_logs.outbound_http(tracer.run.snapshot.mesh.access_log)],
+        access_log=loggers.outbound_http(side),
         rds=egress.name,
         **hardening.paths(tracer.run.snapshot.mesh.path_normalization),
-        **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
+        **tracing.outbound(side.tracing),
     )
     chains, inspectors = [listeners.chain(name, {}, manager)], []
     if egress.protocol is Protocol.UNKNOWN:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from meshconsole.core.envoy import access_logs, defaults, hardening, listeners, metrics, routes, tracing
+from meshconsole.core.envoy import defaults, hardening, listeners, loggers, routes, tracing
 from meshconsole.core.envoy.draft import GatewayDraft, HostDraft, HttpFilter, Json, Route, ServerDraft, Serves
 from meshconsole.core.envoy.resource_set import Blob, Failure, Origin, XdsType
 from meshconsole.core.envoy.wire import blob
@@ -10,7 +10,7 @@ from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Workload
 from meshconsole.core.policies.base import Phase, Policy
 
-from . import gateway_tcp
+from . import gateway_tcp, reporting
 from .chain_matches import Matches
 from .client import ClientClass, labels_of
 from .gateway_tcp import Bound, bounds
@@ -90,6 +90,7 @@ def _listener(
     kinds: Kinds, tracer: Tracer, workload: Workload, draft: GatewayDraft, bind: str, port: int, servers: list[ServerDraft]
 ) -> tuple[Blob | None, list[Blob], list[str]]:
     mesh = tracer.run.snapshot.mesh
+    side = reporting.of(tracer, workload.namespace, workload.name).client  # a gateway reports as a client does, as in Istio
     secure = [server for server in servers if server.tls is not None or server.serves in (Serves.TLS, Serves.MESH)]
     plain = [server for server in servers if server not in secure]
     # Nothing tells HTTP from other TCP before it has been read: the first server says what the port is (Istio: MergeGateways).
@@ -111,10 +112,7 @@ def _listener(
         manager = listeners.http_manager(
             f"gateway_{bind}_{port}",
             filters=listeners.ordered(filters),
-            access_log=[
-                *metrics.http_loggers(metrics.outbound_tags()),
-                *access_logs.gateway_http(tracer.run.snapshot.mesh.access_log, draft.told),
-            ],
+            access_log=loggers.gateway_http(side, draft.told),
             rds=name,
             # The edge of the mesh (Istio): the peer's address is the client's, and what it claims in x-forwarded-client-cert is dropped.
             use_remote_address=True,
@@ -124,7 +122,7 @@ def _listener(
             preserve_external_request_id=True,
             **hardening.paths(mesh.path_normalization),
             **hardening.edge(mesh.trusted_proxies),
-            **tracing.outbound(tracer.run.snapshot.mesh.tracing_sampling),
+            **tracing.outbound(side.tracing),
         )
         network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
         chains.append(listeners.chain(name, network, manager, match=match, tls_context=tls_context))

@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from meshconsole.core.envoy import listeners, tls
+from meshconsole.core.envoy import listeners, loggers, tls
 from meshconsole.core.envoy.draft import GatewayDraft, Json, ServerDraft, Serves, TcpDraft
 from meshconsole.core.envoy.vocabulary import metadata
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Location
 from meshconsole.core.policies.base import Phase, Policy
 
+from . import reporting
 from .chain_matches import Matches
 from .client import ClientClass
 from .kinds import Kinds
 from .memo import Key, Result, Tracer
-from .outbound_tcp import Chain, TcpHost, chains_of, loggers
+from .outbound_tcp import Chain, TcpHost, chains_of
 from .view import UnitView, exported
 
 
@@ -60,7 +61,7 @@ def compile_server(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     assert isinstance(client, ClientClass) and isinstance(server, ServedTcp)
     view = UnitView(tracer, client)
     if server.serves is Serves.MESH:
-        return Result(_mesh_services(kinds, tracer, view, server))
+        return Result(_mesh_services(kinds, tracer, client, view, server))
     by_name = server.serves is Serves.TLS
     draft = TcpDraft(server.gateway, server.port, by_name, gateway=server.gateway, client_labels=view.labels)
     for kind in kinds.of(Phase.ROUTES):
@@ -88,10 +89,11 @@ def _within(sni: str, bound: Iterable[Bound]) -> Iterator[str]:
             yield both
 
 
-def _mesh_services(kinds: Kinds, tracer: Tracer, view: UnitView, server: ServedTcp) -> TcpHost:
+def _mesh_services(kinds: Kinds, tracer: Tracer, client: ClientClass, view: UnitView, server: ServedTcp) -> TcpHost:
     """A chain for each port and subset of each service that the server's hosts take in (Istio: builtAutoPassthroughFilterChains). Mesh
     TLS goes through untouched, so that both ends see one another's identity."""
     chains: list[Chain] = []
+    side = reporting.of_client(tracer, client)
     for _, host in dict.fromkeys(tracer.ask("hosts")):
         service = view.exactly(host) if any(hosts.matches(bound.pattern, host) for bound in server.bound) else None
         if service is None or service.location is Location.MESH_EXTERNAL or hosts.is_wildcard(host):
@@ -100,7 +102,7 @@ def _mesh_services(kinds: Kinds, tracer: Tracer, view: UnitView, server: ServedT
         for subset in ("", *dict.fromkeys(name for rule in rules for name in rule.subsets())):
             for port in service.ports:
                 name = tls.sni(port.number, subset, host)
-                proxy = listeners.tcp_proxy(name, name, loggers(tracer, gateway=True))
+                proxy = listeners.tcp_proxy(name, name, loggers.gateway_tcp(side))
                 chains.append(Chain(name, proxy, True, (name,)))
     return TcpHost(tuple(chains), tuple(chain.name for chain in chains))
 

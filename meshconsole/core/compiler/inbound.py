@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from meshconsole.core.envoy import access_logs, defaults, explained, hardening, listeners, metrics, tls, tracing
 from meshconsole.core.envoy import clusters as render
+from meshconsole.core.envoy import defaults, explained, hardening, listeners, loggers, tls, tracing
 from meshconsole.core.envoy.draft import GatewayDraft, HttpFilter, InboundDraft, Json, MtlsMode
 from meshconsole.core.envoy.filling import Once
+from meshconsole.core.envoy.reporting import Tracing
 from meshconsole.core.envoy.resource_set import Blob, Origin, XdsType
 from meshconsole.core.envoy.vocabulary import metadata, named
 from meshconsole.core.envoy.wire import blob
@@ -18,6 +19,7 @@ from meshconsole.core.mesh.scope import Ingress, Scope
 from meshconsole.core.mesh.services import declared_protocol
 from meshconsole.core.policies.base import Phase
 
+from . import reporting
 from .client import ClientClass
 from .kinds import Kinds
 from .memo import Key, Result, Tracer
@@ -130,11 +132,9 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     """`ended`: what TLS of callers outside the mesh is ended with, as JSON."""
     mesh, protocol = tracer.run.snapshot.mesh, _protocol(port)
     words = _service_words(workload, tracer)
-    tags = metrics.inbound_tags(words)
-    http_logs = [*metrics.http_loggers(tags), *access_logs.inbound_http(mesh.access_log, words, draft.told)]
-    http = _http(draft, port, protocol, http_logs, mesh)
-    tcp_logs = [*metrics.tcp_loggers(tags), *access_logs.inbound_tcp(mesh.access_log, words)]
-    tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), tcp_logs)
+    side = reporting.of(tracer, workload.namespace, workload.name).server
+    http = _http(draft, port, protocol, loggers.inbound_http(side, words, draft.told), mesh, side.tracing)
+    tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), loggers.inbound_tcp(side, words))
     http_network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
     sniffed = protocol is Protocol.UNKNOWN
     as_http = protocol.is_http
@@ -157,7 +157,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
         outside: Json = {} if draft.mtls is MtlsMode.DISABLE else {"transport_protocol": "tls"}
         network, terminal = (http_network, http) if as_http else (draft.network_filters, tcp)
         if as_http:
-            terminal = _http(draft, port, protocol, http_logs, mesh, outside=True)
+            terminal = _http(draft, port, protocol, loggers.inbound_http(side, words, draft.told), mesh, side.tracing, outside=True)
         chains.append(listeners.chain("tls", network, terminal, match=outside, tls_context=json.loads(ended)))
     elif draft.mtls is not MtlsMode.STRICT:
         plain: Json = {} if draft.mtls is MtlsMode.DISABLE else {"transport_protocol": "raw_buffer"}
@@ -190,7 +190,14 @@ def _server_context(trust_domain: str, opaque: bool) -> Json:
 
 
 def _http(
-    draft: InboundDraft, port: WorkloadPort, protocol: Protocol, access_log: list[Json], mesh: MeshConfig, *, outside: bool = False
+    draft: InboundDraft,
+    port: WorkloadPort,
+    protocol: Protocol,
+    access_log: list[Json],
+    mesh: MeshConfig,
+    traced: Tracing,
+    *,
+    outside: bool = False,
 ) -> Json:
     name = cluster_name(port.number)
     action: Json = {"cluster": name, **defaults.timeouts("0s")}
@@ -218,5 +225,5 @@ def _http(
         forward_client_cert_details="SANITIZE_SET" if outside else "APPEND_FORWARD",
         set_current_client_cert_details={"subject": True, "dns": True, "uri": True},
         **hardening.paths(mesh.path_normalization),
-        **tracing.inbound(mesh.tracing_sampling),
+        **tracing.inbound(traced),
     )

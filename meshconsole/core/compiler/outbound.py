@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable
 
-from meshconsole.core.envoy import access_logs, defaults, hardening, listeners, metrics, routes, tracing
+from meshconsole.core.envoy import defaults, hardening, listeners, loggers, routes, tracing
 from meshconsole.core.envoy.draft import HttpFilter, Json
+from meshconsole.core.envoy.reporting import Side
 from meshconsole.core.envoy.resource_set import Blob, Failure, Name, XdsType
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Labels, Protocol, Service
 from meshconsole.core.mesh.snapshot import Question
 
+from . import reporting
 from .client import ClientClass, label
 from .clusters import PASSTHROUGH, parse_name
 from .demand import Demand
@@ -35,18 +37,20 @@ NEEDED: dict[HttpFilter, Json] = {
 
 def compile_listener(tracer: Tracer, key: Key) -> Result:
     """The one outbound listener and its route configuration."""
-    _, address, port, needed, _ = key
+    _, address, port, needed, told, _ = key
     assert isinstance(address, str) and isinstance(port, int) and isinstance(needed, frozenset)
     filters = {HttpFilter.ON_DEMAND: [listeners.on_demand()], **{place: [NEEDED[place]] for place in needed if place in NEEDED}}
     mesh = tracer.run.snapshot.mesh
+    assert told is None or isinstance(told, Side)
+    side = told or reporting.default(mesh)
     manager = listeners.http_manager(
         f"outbound_{address}_{port}",
         filters=listeners.ordered(filters),
-        access_log=[*metrics.http_loggers(metrics.outbound_tags(), tunnels=True), *access_logs.outbound_http(mesh.access_log)],
+        access_log=loggers.outbound_http(side, tunnels=True),
         rds=ROUTES,
         upgrade_configs=[{"upgrade_type": "websocket"}, {"upgrade_type": "CONNECT"}],
         **hardening.paths(mesh.path_normalization),
-        **tracing.outbound(mesh.tracing_sampling),
+        **tracing.outbound(side.tracing),
     )
     body = listeners.listener(ROUTES, address, port, [listeners.chain(ROUTES, {}, manager)], direction="OUTBOUND")
     config = routes.on_demand_config(ROUTES, defaults.MAX_DIRECT_RESPONSE_BYTES)

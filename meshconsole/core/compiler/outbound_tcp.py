@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from meshconsole.core.envoy import access_logs, listeners, metrics
+from meshconsole.core.envoy import listeners, loggers
 from meshconsole.core.envoy.draft import Json, NetworkFilter, RouteDestination, TcpDraft, TcpRoute
 from meshconsole.core.envoy.resource_set import Origin, XdsType
 from meshconsole.core.envoy.vocabulary import metadata
@@ -22,7 +22,7 @@ from meshconsole.core.mesh import hosts
 from meshconsole.core.mesh.model import Port, Resolution, Service, Workload
 from meshconsole.core.mesh.snapshot import Snapshot
 
-from . import resolve
+from . import reporting, resolve
 from .chain_matches import Matches
 from .client import ClientClass
 from .clusters import BY_NAME
@@ -162,17 +162,12 @@ def proxy_of(route: TcpRoute, draft: TcpDraft, tracer: Tracer, client: ClientCla
     """The TcpProxy of a route, with what the first destination's policy says of connections (Istio: buildOutboundNetworkFilters)."""
     first = route.destinations[0].cluster
     options = dict(tracer.unit(("cluster", client, first)).value.tcp_proxy)
-    logs = loggers(tracer, gateway=bool(draft.gateway))
+    side = reporting.of_client(tracer, client)
+    logs = loggers.gateway_tcp(side) if draft.gateway else loggers.outbound_tcp(side)
     if len(route.destinations) == 1:
         return listeners.tcp_proxy(first, first, logs, **options)
     name = f"{route.origin.name}.{route.origin.namespace}" if route.origin else draft.host
     return listeners.tcp_proxy(name, [(each.cluster, each.weight) for each in route.destinations], logs, **options)
-
-
-def loggers(tracer: Tracer, *, gateway: bool) -> list[Json]:
-    wanted = tracer.run.snapshot.mesh.access_log
-    told = access_logs.gateway_tcp(wanted) if gateway else access_logs.outbound_tcp(wanted)
-    return [*metrics.tcp_loggers(metrics.outbound_tags()), *told]
 
 
 def compile_listener(tracer: Tracer, key: Key) -> Result:

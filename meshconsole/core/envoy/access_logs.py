@@ -13,7 +13,7 @@ from .draft import Json
 from .filling import Once
 from .metrics import SERVICE
 from .reporting import AccessLog
-from .vocabulary import NAMESPACE, typed
+from .vocabulary import ENVOY, NAMESPACE, typed
 
 CLUSTER = "agent_logs"
 """Of the agent's bootstrap (proxyagent/bootstrap.py)."""
@@ -149,6 +149,8 @@ def _destination(fields: tuple[tuple[str, str], ...]) -> Json:
 
 def _selected(wanted: AccessLog, http: bool, besides: Sequence[Json]) -> Json:
     """Any of these. A response flag alone is an error too: of a request that nobody answered, or of a connection."""
+    if wanted.expression:
+        return _any([selected(wanted.expression), *besides])
     any_of: list[Json] = [{"response_flag_filter": {}}, *besides]
     if http:
         any_of.append({"status_code_filter": {"comparison": _at_least(400, "meshconsole.access_log.errors_from")}})
@@ -157,7 +159,17 @@ def _selected(wanted: AccessLog, http: bool, besides: Sequence[Json]) -> Json:
     if wanted.sampling > 0:
         share = {"numerator": min(round(wanted.sampling * MILLION / 100), MILLION), "denominator": "MILLION"}
         any_of.append({"runtime_filter": {"runtime_key": "meshconsole.access_log.sampling", "percent_sampled": share}})
-    return any_of[0] if len(any_of) == 1 else {"or_filter": {"filters": any_of}}
+    return _any(any_of)
+
+
+def _any(filters: list[Json]) -> Json:
+    return filters[0] if len(filters) == 1 else {"or_filter": {"filters": filters}}
+
+
+def selected(expression: str) -> Json:
+    """An access-log filter: what the CEL expression is true of."""
+    config = {"@type": ENVOY + "extensions.access_loggers.filters.cel.v3.ExpressionFilter", "expression": expression}
+    return {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": config}}
 
 
 def _at_least(value: int, runtime_key: str) -> Json:

@@ -11,6 +11,7 @@ Values named `…: dict` are Envoy v3 messages as JSON-like dicts with proto fie
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from .reporting import ReportingDraft
 from .resource_set import Origin
 
 Json = dict  # an Envoy v3 message as a dict
@@ -289,4 +290,4 @@ class GatewayDraft:
     origins: list[Origin] = field(default_factory=list)
 
 
-Draft = HostDraft | TcpDraft | ClusterDraft | InboundDraft | GatewayDraft
+Draft = ReportingDraft | HostDraft | TcpDraft | ClusterDraft | InboundDraft | GatewayDraft

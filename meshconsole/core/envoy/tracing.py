@@ -11,6 +11,7 @@ from functools import cache
 from .draft import Json
 from .filling import Once
 from .metrics import SERVICE
+from .reporting import CustomTag, Tracing
 from .vocabulary import ENVOY, NAMESPACE
 
 CLUSTER = "agent_traces"
@@ -44,24 +45,40 @@ INBOUND = {
 }
 
 
-def outbound(sampling: float) -> Json:
-    """For a connection manager: `tracing`, or nothing where nothing is ever sampled. `sampling` in percent."""
-    return _tracing(sampling, tuple(OUTBOUND.items()))
+def outbound(wanted: Tracing) -> Json:
+    """For a connection manager: `tracing`, or nothing where nothing is ever sampled."""
+    return _tracing(wanted, tuple(OUTBOUND.items()))
 
 
-def inbound(sampling: float) -> Json:
-    return _tracing(sampling, tuple(INBOUND.items()))
+def inbound(wanted: Tracing) -> Json:
+    return _tracing(wanted, tuple(INBOUND.items()))
 
 
 @cache
-def _tracing(sampling: float, tags: tuple[tuple[str, str], ...]) -> Json:
-    if sampling <= 0:
+def _tracing(wanted: Tracing, tags: tuple[tuple[str, str], ...]) -> Json:
+    if wanted.sampling <= 0:
         return {}
-    return {
+    ours = [{"tag": tag, "value": value} for tag, value in tags] if wanted.mesh_tags else []
+    found: Json = {
         "tracing": {
-            "random_sampling": {"value": min(sampling, 100.0)},
+            "random_sampling": {"value": min(wanted.sampling, 100.0)},
             "max_path_tag_length": MAX_PATH,
-            "custom_tags": [{"tag": tag, "value": value} for tag, value in tags],
+            "custom_tags": [*ours, *map(_custom, wanted.tags)],
             "provider": _PROVIDER,
         }
     }
+    if not wanted.by_request_id:
+        config = {"@type": ENVOY + "extensions.request_id.uuid.v3.UuidRequestIdConfig", "use_request_id_for_trace_sampling": False}
+        found["request_id_extension"] = {"typed_config": config}
+    return found
+
+
+def _custom(tag: CustomTag) -> Json:
+    match tag.kind:
+        case "literal":
+            return {"tag": tag.name, "literal": {"value": tag.value}}
+        case "environment":
+            return {"tag": tag.name, "environment": {"name": tag.value, "default_value": tag.default}}
+        case "header":
+            return {"tag": tag.name, "request_header": {"name": tag.value, "default_value": tag.default}}
+    return {"tag": tag.name, "value": tag.value}

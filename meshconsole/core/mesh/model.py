@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from meshconsole.core.envoy.reporting import AccessLog
+from meshconsole.core.envoy.reporting import AccessLog, FileLog
 
 Labels = dict[str, str]
 
@@ -209,3 +209,7 @@ class MeshConfig:
     """exportTo of those that say none."""
     access_log: AccessLog | None = None
     """What the agents relay to the console; None: nothing."""
+    file_logs: tuple[FileLog, ...] = ()
+    """What is written at every proxy's host (accessLogFile)."""
+    log_providers: tuple[tuple[str, FileLog], ...] = ()
+    """Extension providers of access logs (envoyFileAccessLog), by name."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from meshconsole.core.envoy.reporting import Side
+
 from . import hosts as host_names
 from .model import Labels, Protocol
 
@@ -84,6 +86,8 @@ class Scope:
     inbound_pool: str = ""
     """Limits of inbound ports that have none of their own, as Ingress.pool."""
     rank: int = 0
+    told: Side | None = None
+    """What the client's proxy tells of its calls, where Telemetry policies say something of that."""
     origin: str = ""
     """`Sidecar ns/name` that narrowed it."""
 

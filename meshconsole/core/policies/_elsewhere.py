@@ -2,7 +2,6 @@
 
 _ISTIO = frozenset(
     (
-        ("telemetry.istio.io", "Telemetry"),
         ("extensions.istio.io", "WasmPlugin"),
         ("extensions.istio.io", "TrafficExtension"),
     )

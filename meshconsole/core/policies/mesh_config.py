@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 from pydantic.alias_generators import to_camel
 
+from meshconsole.core.envoy.reporting import FileLog
 from meshconsole.core.mesh import model
 from meshconsole.core.resources import locality
 from meshconsole.core.resources.common import Boolean, PositiveDuration, Whole, proto_duration
@@ -16,6 +17,7 @@ from meshconsole.core.resources.locality import LocalityLbSetting
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.names import export_faults
 
+from . import _log_formats as log_formats
 from .base import Policy
 
 NAME = "default"
@@ -65,13 +67,28 @@ class ExtAuthzHttp(ExtAuthzGrpc):
     """Headers of its answer that the client gets when it denies; none named: all."""
 
 
+class LogFormat(Model):
+    text: str = ""
+    """A line by Envoy's command operators; `\n` is added where it is missing."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """A JSON line: field -> command operators."""
+
+
+class FileAccessLog(Model):
+    path: Annotated[str, Field(min_length=1)]
+    """`/dev/stdout`, `/dev/stderr`, or a file on the proxy's host that its Envoy may write."""
+    log_format: LogFormat | None = None
+    """Default: Istio's text."""
+    omit_empty_values: Boolean = False
+    """Leave out JSON fields that say nothing. Default: false."""
+
+
 class ExtensionProvider(Model):
     unsupported: ClassVar[dict[str, str]] = dict.fromkeys(
         (
-            "zipkin", "lightstep", "datadog", "stackdriver", "opencensus", "skywalking", "opentelemetry", "prometheus", "envoyFileAccessLog",
-            "envoyHttpAls", "envoyTcpAls", "envoyOtelAls", "sds",
+            "zipkin", "lightstep", "datadog", "stackdriver", "opencensus", "skywalking", "opentelemetry", "prometheus", "envoyHttpAls", "envoyTcpAls", "envoyOtelAls", "sds",
         ),
-        "external authorizers are",
+        "external authorizers and envoyFileAccessLog are; the console itself takes spans and records, and sends them on (OTLP_EXPORT_URL, ZIPKIN_URL)",
     )  # fmt: skip
 
     name: str
@@ -80,6 +97,8 @@ class ExtensionProvider(Model):
     """An authorizer that is asked by HTTP: 200 lets the request through."""
     envoy_ext_authz_grpc: ExtAuthzGrpc | None = None
     """An authorizer that speaks Envoy's `envoy.service.auth.v3.Authorization`."""
+    envoy_file_access_log: FileAccessLog | None = None
+    """Access logs as lines at each proxy's host, for Telemetries."""
 
 
 class OutboundTrafficPolicy(Model):
@@ -112,6 +131,12 @@ class ProxyDefaults(Model):
 
 
 class MeshConfigSpec(Model):
+    access_log_file: str = ""
+    """Every proxy writes a line per request there, `/dev/stdout` for instance. Default: none. The console's Logs are told besides."""
+    access_log_format: str = ""
+    """By Envoy's command operators: a line, or with accessLogEncoding JSON an object of them. Default: Istio's."""
+    access_log_encoding: Literal["TEXT", "JSON"] = "TEXT"
+    """`TEXT` (default) or `JSON`."""
     path_normalization: PathNormalization = Field(default_factory=PathNormalization)
     """How paths are made plain before any policy looks at them."""
     default_config: ProxyDefaults = Field(default_factory=ProxyDefaults)
@@ -154,6 +179,8 @@ class MeshConfig(Policy):
             yield from (self.error(path, text) for path, text in faults)
         if self.spec.default_config.gateway_topology.num_trusted_proxies > 100:
             yield self.error("spec.defaultConfig.gatewayTopology.numTrustedProxies", "must be 100 at most")
+        for wrong in log_formats.problems(self.spec.access_log_format, self.spec.access_log_encoding == "JSON"):
+            yield self.error("spec.accessLogFormat", wrong)
         names: set[str] = set()
         for i, provider in enumerate(self.spec.extension_providers):
             path = f"spec.extensionProviders[{i}]"
@@ -161,8 +188,16 @@ class MeshConfig(Policy):
                 yield self.error(f"{path}.name", "must be there, and be no other provider's")
             names.add(provider.name)
             both = (provider.envoy_ext_authz_http, provider.envoy_ext_authz_grpc)
-            if len([each for each in both if each is not None]) != 1:
-                yield self.error(path, "needs one of envoyExtAuthzHttp and envoyExtAuthzGrpc")
+            file = provider.envoy_file_access_log
+            if len([each for each in (*both, file) if each is not None]) != 1:
+                yield self.error(path, "needs one of envoyExtAuthzHttp, envoyExtAuthzGrpc and envoyFileAccessLog")
+            if file is not None and file.log_format:
+                at, form = f"{path}.envoyFileAccessLog.logFormat", file.log_format
+                if form.text and form.labels:
+                    yield self.error(at, "text and labels exclude each other")
+                for name, text in (("text", form.text), *((f"labels.{key}", value) for key, value in form.labels.items())):
+                    if wrong := log_formats.fault(text):
+                        yield self.error(f"{at}.{name}", wrong)
             for field, each in zip(("envoyExtAuthzHttp", "envoyExtAuthzGrpc"), both, strict=True):
                 if each is not None:
                     yield from (self.error(f"{path}.{field}.{at}", text) for at, text in _problems(each))
@@ -185,8 +220,23 @@ class MeshConfig(Policy):
                 spec.default_config.gateway_topology.forward_client_cert_details,
                 spec.default_config.gateway_topology.forward_client_cert_details,
             ),
-            authorizers=tuple(map(_authorizer, spec.extension_providers)),
+            authorizers=tuple(_authorizer(each) for each in spec.extension_providers if each.envoy_file_access_log is None),
+            file_logs=(_default_log(spec),) if spec.access_log_file else (),
+            log_providers=tuple(
+                (each.name, _file_log(each.envoy_file_access_log)) for each in spec.extension_providers if each.envoy_file_access_log
+            ),
         )
+
+
+def _default_log(spec: MeshConfigSpec) -> FileLog:
+    if spec.access_log_encoding == "JSON":
+        return log_formats.file_log(spec.access_log_file, fields=log_formats.labels(spec.access_log_format), as_json=True)
+    return log_formats.file_log(spec.access_log_file, spec.access_log_format)
+
+
+def _file_log(said: FileAccessLog) -> FileLog:
+    form = said.log_format or LogFormat()
+    return log_formats.file_log(said.path, form.text, form.labels, omit_empty=said.omit_empty_values)
 
 
 _NORMAL = {"DEFAULT": "BASE", "UNDEFINED": "SANITIZE_SET", "ALWAYS_FORWARD_ONLY": "ALWAYS_FORWARD_ONLY"}

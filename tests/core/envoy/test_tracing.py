@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from meshconsole.core.compiler import Compiler, Demand
 from meshconsole.core.envoy import tracing
+from meshconsole.core.envoy.reporting import Tracing
 from meshconsole.core.envoy.resource_set import XdsType
 from meshconsole.core.envoy.wire import parse
 from meshconsole.core.mesh.model import MeshConfig, Workload, WorkloadPort
@@ -42,7 +43,7 @@ def test_there_is_one_provider_for_all_so_that_envoy_has_one_tracer():
 
 
 def test_nothing_sampled_is_no_tracing_at_all():
-    assert tracing.outbound(0) == {}
+    assert tracing.outbound(Tracing(0)) == {}
     found = [m for blob in listeners(MeshConfig(tracing_sampling=0)).values() for m in managers(parse(blob.type, blob.body))]
     assert found and all("tracing" not in m for m in found)
 
