@@ -6,6 +6,7 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from . import checks, sessions  # noqa: F401 - registers itself
+        from . import checks, redaction, sessions  # noqa: F401 - checks register themselves
 
+        redaction.install()
         sessions.listen()

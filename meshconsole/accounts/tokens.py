@@ -44,6 +44,12 @@ def create(
     return token, plaintext
 
 
+def told(token: ApiToken) -> str:
+    """What it may, for the audit log."""
+    scopes = "".join(f"+{n}: {', '.join(getattr(token, n))}\n" for n in ("namespaces", "kinds", "verbs") if getattr(token, n))
+    return f"{scopes}+expires: {token.expires:%Y-%m-%d}\n" if token.expires else f"{scopes}+expires: never\n"
+
+
 def find(plaintext: str) -> ApiToken | None:
     """The living token with this plaintext. Looked up by digest, so how long it takes tells nothing about the plaintext."""
     now = timezone.now()

@@ -112,9 +112,9 @@ class TopologyConsumer(AsyncWebsocketConsumer):
 
     def _question(self, subscribe: Subscribe) -> queries.Question:
         """The subscription within what the user may view."""
-        user = self.scope["user"]
-        user = get_user_model().objects.filter(pk=user.pk, is_active=True).first()
-        if user is None:
+        asker = self.scope["user"]
+        user = get_user_model().objects.filter(pk=asker.pk, is_active=True).first()
+        if user is None or user.get_session_auth_hash() != asker.get_session_auth_hash():  # a new password, or signed out everywhere
             raise Refused("you are not logged in any more")
         may_view = permissions.visible(user, "get", "Topology")
         asked = None if subscribe.namespaces is None else frozenset(subscribe.namespaces)

@@ -138,7 +138,7 @@ class Tokens(View):
         token, plaintext = tokens.create(
             me(request), name, expires=expires, namespaces=scopes["namespaces"], kinds=scopes["kinds"], verbs=scopes["verbs"]
         )
-        audit.record(self.author(), "create", f"ApiToken {name} of {request.user}")
+        audit.record(self.author(), "create", f"ApiToken {name} of {request.user}", tokens.told(token))
         return Response({**token_shown(token), "token": plaintext}, status=201)
 
 

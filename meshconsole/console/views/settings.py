@@ -36,7 +36,7 @@ def settings(request: HttpRequest) -> HttpResponse:
                 token, secret = tokens.create(
                     user, asked["name"], expires=expires, namespaces=asked["namespaces"], kinds=asked["kinds"], verbs=verbs
                 )
-                audit.record(Author.of(request), "create", f"ApiToken {token.name}")
+                audit.record(Author.of(request), "create", f"ApiToken {token.name} of {user.username}", tokens.told(token))
         except IntegrityError:
             form.add_error("name", "You have a token of this name already.")
         else:
@@ -59,7 +59,7 @@ def rotate(request: HttpRequest, token: int) -> HttpResponse:
         if (secret := tokens.rotate(found)) is None:
             flash.error(request, f"{found.name} is revoked or has expired: make a new token.")
             return redirect("settings")
-        audit.record(Author.of(request), "rotate", f"ApiToken {found.name}")
+        audit.record(Author.of(request), "rotate", f"ApiToken {found.name} of {found.user.username}")
     choices = {"namespaces": mesh.namespaces(request.user), "kinds": sorted(k.name for k in kinds.all_())}
     return _page(request, forms.NewToken(**choices), secret)
 
@@ -70,6 +70,6 @@ def revoke(request: HttpRequest, token: int) -> HttpResponse:
     found = get_object_or_404(ApiToken, pk=token, user=request.user)
     with transaction.atomic():
         if tokens.revoke(found):
-            audit.record(Author.of(request), "delete", f"ApiToken {found.name}")
+            audit.record(Author.of(request), "delete", f"ApiToken {found.name} of {found.user.username}")
     flash.success(request, f"{found.name} is revoked: it stops working now.")
     return redirect("settings")
