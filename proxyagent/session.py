@@ -266,8 +266,8 @@ class Session:
 
     def _refused(self, frame: protocol.Refused) -> Close:
         # A console that has lost its records cannot check our proof; a join token, where we have one, begins anew.
-        # An agent that was evicted on purpose does not.
-        if frame.code in ("proof", "identity") and self._token:
+        # One whose certificate was revoked may have been given a new token; an evicted one is refused whatever token it has.
+        if frame.code in ("proof", "identity", "revoked") and self._token:
             self._rejoin = not self._rejoin
             return Close(f"the console refused the certificate ({frame.message}); joining again by token", slowly=not self._rejoin)
         self._rejoin = False

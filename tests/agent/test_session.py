@@ -84,11 +84,29 @@ def test_a_console_that_forgot_the_certificate_is_joined_again_by_token():
     play.end()
 
 
-def test_an_evicted_agent_does_not_join_again_and_tries_slowly():
+def test_an_evicted_agent_tries_its_token_once_and_then_slowly():
     play = Playbook(session(serial="aa"))
+    play >> Connected() << HELLO >> Received(Refused("revoked", "evicted"))
+    play << Close("the console refused the certificate (evicted); joining again by token", slowly=False)
+    play >> Lost() >> Connected() << HELLO >> Received(Challenge(b"n", "c")) << MakeKey()
+    play >> Received(Refused("revoked", "evicted"))
+    play << Close("the console refused the certificate (evicted); joining again by token", slowly=True)
+    play.end()
+
+
+def test_an_evicted_agent_without_a_token_tries_slowly():
+    play = Playbook(session(serial="aa", token=""))
     play >> Connected() << HELLO >> Received(Refused("revoked", "evicted"))
     play << Close("the console refused: evicted (revoked)", slowly=True)
     play >> Lost() >> Connected() << HELLO >> Received(Challenge(b"n", "c")) << Sign(proof(b"n", "c"))
+    play.end()
+
+
+def test_a_bundle_that_comes_alone_does_not_end_a_renewal_that_is_under_way():
+    play = ready(renew_at=500.0).at(501.0)
+    play >> Elapsed() << MakeKey()
+    play >> Received(protocol.Certificate(b"NEW", renew_at=502.0)) << Install(b"NEW", b"", 502.0) >> Installed("aa", 502.0)
+    play.at(503.0) >> Elapsed()
     play.end()
 
 

@@ -22,6 +22,7 @@ FULL = {
     "/changes/": "Changes · Meshconsole",
     "/mtls/": "Mutual TLS · Meshconsole",
     "/certificates/": "Certificates · Meshconsole",
+    "/certificates/authority/": "Own authority · Certificates · Meshconsole",
     "/join/": "Join a workload · Meshconsole",
     "/settings/": "Settings · Meshconsole",
     "/settings/security/": "Sign-in and security · Meshconsole",

@@ -93,3 +93,55 @@ def test_the_root_rotates_twice_under_load_without_a_failed_request(mesh):
     said = " ".join(f"{e['action']} {e['object']}" for e in mesh.api.get("/api/v1/audit").json()["items"])
     for words in ("rotate Intermediate 2", "activate Intermediate 2", "remove Intermediate 1", "remove Intermediate 2"):
         assert words in said
+
+
+def ask(client, url: str = "http://echo:27080/") -> int:
+    return client.get(url).status_code
+
+
+@pytest.mark.timeout(180)
+def test_an_evicted_workload_is_cut_and_refused_by_its_peers_and_loses_its_endpoint_while_others_lose_nothing(mesh):
+    client = mesh.workload("client", service="client")
+    thief = mesh.workload("thief", service="thief")
+    mesh.workload("echo", service="echo")
+    mesh.apply(STRICT + "---" + ONE_REQUEST_EACH)
+    mesh.warm(client, "http://echo:27080/")
+    mesh.warm(thief, "http://echo:27080/")
+    mesh.warm(client, "http://thief:27080/")
+    with Load(client, "http://echo:27080/") as load:
+        begun = time.monotonic()
+        said = mesh.cli("agents", "evict", "default/thief", "--reason", "stolen laptop")
+        assert said.returncode == 0 and "1 certificates revoked" in said.stdout, said.stdout + said.stderr
+        eventually(lambda: not mesh.proxy("thief")["connected"], 5)
+        eventually(lambda: "stolen laptop" in (mesh.home / "log" / "agent-thief.log").read_text(), 5)
+        # Its Envoy still runs with the certificate that it has: no peer takes it any more.
+        eventually(lambda: [ask(thief) for _ in range(8)] == [503] * 8, 10)
+        eventually(lambda: ask(client, "http://thief:27080/") == 503, 10)
+        assert time.monotonic() - begun < 20
+        # Others rotate and renew with CRLs in force as without.
+        assert mesh.cli("ca", "rotate", "--intermediate", "--wait", "--timeout", "30").returncode == 0
+        eventually(lambda: states(mesh)[1] == "removed", 30)
+        assert [ask(thief) for _ in range(4)] == [503] * 4
+    assert load.failures == [] and load.made > 100
+
+    assert mesh.cli("agents", "readmit", "default/thief").returncode == 0
+    thief.agent.environment["MESHCONSOLE_JOIN_TOKEN"] = mesh.join_token("default", "thief")
+    thief.agent.process.terminate()
+    thief.agent.process.wait(20)
+    mesh.revive()
+    mesh.wait_synced("thief")
+    eventually(lambda: ask(thief) == 200, 20)
+
+
+@pytest.mark.timeout(120)
+def test_a_certificate_revoked_by_its_serial_is_refused_also_when_redis_is_dead(mesh):
+    client = mesh.workload("client", service="client")
+    mesh.workload("echo", service="echo")
+    mesh.apply(STRICT + "---" + ONE_REQUEST_EACH)
+    mesh.warm(client, "http://echo:27080/")
+    mesh.valkey.process.kill()
+    (found,) = mesh.api.get("/api/v1/certificates", params={"proxy": "default/client"}).json()["items"]
+    assert mesh.cli("ca", "revoke", found["serial"]).returncode == 0
+    eventually(lambda: [ask(client) for _ in range(8)] == [503] * 8, 15)
+    eventually(lambda: "its certificate was revoked" in (mesh.home / "log" / "agent-client.log").read_text(), 10)
+    assert not mesh.proxy("client")["connected"]

@@ -57,6 +57,7 @@ def overview(request: HttpRequest) -> HttpResponse:
             "sync": dict(Counter(map(word, proxies))),
             "policies": sum(1 for r in store.list_() if mesh.inside(r.namespace, namespaces)),
             "certificates": certificates,
+            "ending": [e for e in ca.expiring(timezone.now(), namespaces) if e.kind != "workload"],
             "firing": [a for a in alerts.firing(namespaces) if not a.silenced],
             "changes": shown(request, revisions, scope.namespace)[:6],
         },

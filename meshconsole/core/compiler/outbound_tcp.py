@@ -176,7 +176,7 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     found = [chain for host in port.hosts for chain in tracer.unit(("tcp-host", client, host, port.number)).value.chains]
     name = f"{address}_{port.number}"
     if port.others:
-        proxy = listeners.tcp_proxy(port.others, port.others, loggers(tracer, gateway=False))
+        proxy = listeners.tcp_proxy(port.others, port.others, loggers.outbound_tcp(reporting.of_client(tracer, client)))
         found.append(Chain("allow_any", proxy, True, ("*",), by_name=port.number if port.others == BY_NAME else 0))
     chains = render(found, address=address, alone=bool(port.address))
     if not chains:

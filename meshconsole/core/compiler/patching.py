@@ -8,9 +8,11 @@ Which labels the patches' selectors read is noted as everywhere: units that no s
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from meshconsole.core.envoy import wire
+from meshconsole.core.envoy.constraints import broken
 from meshconsole.core.envoy.rendered import Context, Facts, Rendered
 from meshconsole.core.envoy.resource_set import Blob, XdsType
 from meshconsole.core.mesh import hosts
@@ -48,13 +50,19 @@ def applied(kinds: Kinds, tracer: Tracer, key: Key, result: Result) -> Result:
             if not rendered.removed:
                 kind.patch(policies, rendered, view)
         if not rendered.removed:
-            untouched = rendered.origins == list(blob.origins)
-            changed.append(
-                blob if untouched else wire.packed(blob.type, blob.name, rendered.message, tuple(dict.fromkeys(rendered.origins)))
-            )
+            changed.append(blob if rendered.origins == list(blob.origins) else _packed(rendered, blob))
         elif key[0] == "cluster":
             return Result(ClusterFacts(False))  # nor its endpoints; and no request waits for it
     return Result(result.value, tuple(changed))
+
+
+def _packed(rendered: Rendered, before: Blob) -> Blob:
+    """Raises Unrenderable where a patch has made what Envoy's API does not take: then the unit stays as it was."""
+    wrong = [f"{path}: {why}" for path, why in islice(broken(rendered.message), 3)]
+    if wrong:
+        culprits = tuple(dict.fromkeys(origin for origin in rendered.origins if origin not in before.origins))
+        raise wire.Unrenderable(f"{rendered.type} {rendered.name}: {'; '.join(wrong)}", culprits)
+    return wire.packed(rendered.type, rendered.name, rendered.message, tuple(dict.fromkeys(rendered.origins)))
 
 
 def _place(key: Key) -> tuple[Context, str] | None:

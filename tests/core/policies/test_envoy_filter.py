@@ -10,6 +10,7 @@ from meshconsole.core.envoy.resource_set import ResourceSet, XdsType
 from meshconsole.core.mesh.model import MeshConfig, ProxyKind
 from meshconsole.core.mesh.snapshot import Snapshot
 from meshconsole.core.policies import parse
+from meshconsole.core.resources.messages import Invalid
 from tests.core.compiler.mesh import bookinfo, snapshot, workload
 
 HEAD = """
@@ -208,3 +209,38 @@ spec: {selector: {app: edge}, servers: [{port: {number: 80, name: http, protocol
     )
     resources = Compiler().compile(snapshot(policies, [gateway]), gateway)
     assert http_filters(resources, "gateway_0.0.0.0_80") == ["marked", "envoy.filters.http.router"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "says"),
+    [
+        (
+            "{applyTo: VIRTUAL_HOST, match: {context: SIDECAR_INBOUND}, patch: {operation: MERGE, value: {rate_limits: [{stage: 99}]}}}",
+            "rate_limits[0].stage: must be at most 10",
+        ),
+        (
+            "{applyTo: HTTP_FILTER, match: {context: SIDECAR_INBOUND, listener: {filterChain: {filter: {name: "
+            "envoy.filters.network.http_connection_manager, subFilter: {name: envoy.filters.http.router}}}}}, patch: {operation: INSERT_AFTER, "
+            'value: {name: late, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors}}}}',
+            "must stand last",
+        ),
+    ],
+)
+def test_what_envoy_would_refuse_never_goes_to_a_proxy(patch: str, says: str):
+    compiler, workloads = Compiler(), bookinfo()
+    first = Snapshot(MeshConfig(), [], workloads, 1)
+    before = compiler.compile(first, workloads[1], CALLS)
+    policies, _ = parse(envoy_filter("bad", f"  - {patch}", priority=1))
+    after = compiler.compile(Snapshot.following(first, MeshConfig(), policies, workloads, 2), workloads[1], CALLS)
+    assert after.blobs[XdsType.LDS, "inbound|9080"] is before.blobs[XdsType.LDS, "inbound|9080"]
+    (failure,) = after.failures
+    assert says in failure.reason and [str(policy) for policy in failure.policies] == ["EnvoyFilter default/bad"]
+
+
+def test_what_is_added_is_checked_as_a_whole_at_the_door():
+    patch = "  - {applyTo: CLUSTER, patch: {operation: ADD, value: {name: a, connect_timeout: 0s, lb_policy: RANDOM}}}"
+    with pytest.raises(Invalid) as caught:
+        parse(envoy_filter("bad", patch))
+    assert [(m.path, m.text) for m in caught.value.messages] == [
+        ("spec.configPatches[0].patch.value.connect_timeout", "must be more than 0s")
+    ]

@@ -1,8 +1,10 @@
 """What an EnvoyFilter says against itself (Istio: ValidateEnvoyFilter, and the analyzer's IST0151 to IST0155)."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from meshconsole.core.envoy.constraints import broken
 from meshconsole.core.envoy.written import read
 from meshconsole.core.resources.catalogue import UNKNOWN_FIELD, UNSUPPORTED
 from meshconsole.core.resources.messages import Level, Message
@@ -101,8 +103,12 @@ def _patching(policy: "EnvoyFilter", at: str, apply_to: ApplyTo, patch: PatchBod
             yield policy.error(
                 f"{at}.patch.value{'.' if fault.path and not fault.path.startswith('[') else ''}{fault.path}", fault.text, code
             )
-        if message is not None and not getattr(message, "name", "x") and operation is Operation.ADD:
-            yield policy.error(f"{at}.patch.value.name", "is required: what is added needs a name")
+        if message is not None and operation not in (Operation.MERGE, Operation.MERGE_AND_REPLACE_LIST, Operation.REMOVE):
+            # What is merged may be a part; what stands by itself must be whole.
+            for path, why in islice(broken(message), 20):
+                yield policy.error(f"{at}.patch.value{'.' if path else ''}{path}", why)
+            if apply_to is ApplyTo.LISTENER and not message.name:  # type: ignore[attr-defined]
+                yield policy.error(f"{at}.patch.value.name", "is required: what is added needs a name")
 
 
 def _ordering(policy: "EnvoyFilter") -> Iterator[Message]:

@@ -6,6 +6,7 @@ from typing import Any
 from meshconsole.core.envoy.merging import close, opened
 from meshconsole.core.envoy.rendered import Context, Rendered
 from meshconsole.core.envoy.vocabulary import HCM, TCP_PROXY
+from meshconsole.core.envoy.wire import Unrenderable
 
 from . import routes
 from .changes import Change
@@ -108,6 +109,8 @@ def _network_filters(changes: Sequence[Change], listener: Rendered, chain: Any) 
             if change.merges and _filter_matches(change, network):
                 join(network, change)
                 listener.origins.append(change.origin)
+    if ours:
+        _end_stands_last(chain.filters, lambda each: each.typed_config.type_url in _TERMINAL, listener)
     of_http = here(ApplyTo.HTTP_FILTER)
     for network in chain.filters if of_http else ():
         if network.typed_config.type_url == HCM:
@@ -130,7 +133,16 @@ def _http_filters(changes: Sequence[Change], listener: Rendered, network: Any) -
                 join(each, change)
                 listener.origins.append(change.origin)
     if len(listener.origins) > before:
+        _end_stands_last(manager.http_filters, lambda each: each.typed_config.type_url.endswith(_ROUTER), listener)
         close(network.typed_config, manager)
+
+
+def _end_stands_last(filters: Any, ends: Callable[[Any], bool], listener: Rendered) -> None:
+    """Envoy's rule, which its protobuf files cannot say."""
+    ending = [n for n, each in enumerate(filters) if ends(each)]
+    if ending and ending != [len(filters) - 1]:
+        text = f"{filters[ending[0]].name} must stand last, and once: {', '.join(each.name for each in filters)}"
+        raise Unrenderable(f"{listener.name}: {text}", tuple(dict.fromkeys(listener.origins[-1:])))
 
 
 def _before_terminal(filters: Any) -> int:
