@@ -129,6 +129,7 @@ def bring(chain_text: str, key_text: str, author: Author, now: datetime.datetime
     if found:
         raise Unfit(found)
     with transaction.atomic():
+        transitions.one_at_a_time(now)
         root = _root(certificates[-1], "imported", now)
         signs = certificates[0]
         if len(certificates) == 1 and _may_have_one_below(signs):
@@ -148,6 +149,7 @@ def bring(chain_text: str, key_text: str, author: Author, now: datetime.datetime
 def ask(author: Author, now: datetime.datetime) -> Intermediate:
     """A key of ours, and the request that an offline root shall sign. One is open at a time: an older one is called off."""
     with transaction.atomic():
+        authority.first(now)
         key, number = making.key(), authority.next_number()
         Intermediate.objects.filter(state=State.REQUESTED).update(state=State.REMOVED, removed=now, sealed_key=b"")
         row = Intermediate.objects.create(
@@ -172,6 +174,7 @@ def adopt(chain_text: str, author: Author, now: datetime.datetime) -> Intermedia
     if found:
         raise Unfit(found)
     with transaction.atomic():
+        transitions.one_at_a_time(now)
         row.root = _root(certificates[-1], "offline", now)
         row.certificate, row.chain = making.pem(certificates[0]), "".join(map(making.pem, certificates[1:-1]))
         row.not_after = certificates[0].not_valid_after_utc

@@ -20,7 +20,7 @@ class Refused(ValueError):
 def rotate_root(author: Author, now: datetime.datetime) -> Intermediate:
     """A new root of our own, with its intermediate: pending. Raises Refused."""
     with transaction.atomic():
-        _one_at_a_time(now)
+        one_at_a_time(now)
         root = authority.own_root(authority.next_generation(), now, State.PENDING)
         row = authority.own_intermediate(root, authority.next_number(), now, State.PENDING, by=author.user)
         return begun(row, author, now, "a new root of our own")
@@ -29,7 +29,7 @@ def rotate_root(author: Author, now: datetime.datetime) -> Intermediate:
 def rotate_intermediate(author: Author, now: datetime.datetime) -> Intermediate:
     """A new intermediate below the present root. Raises Refused, keystore.Locked."""
     with transaction.atomic():
-        _one_at_a_time(now)
+        one_at_a_time(now)
         root = authority.first(now).root
         assert root is not None
         if not root.sealed_key:
@@ -115,7 +115,8 @@ def _resealed(row: TrustRoot | Intermediate, name: str) -> int:
     return type(row).objects.filter(pk=row.pk).update(sealed_key=keystore.seal(keystore.unseal(sealed, name), name))  # type: ignore[attr-defined]
 
 
-def _one_at_a_time(now: datetime.datetime) -> None:
+def one_at_a_time(now: datetime.datetime) -> None:
+    """Before a rotation's rows are made. Raises Refused."""
     heads.lock()
     authority.first(now)
     if (row := Intermediate.objects.filter(state=State.PENDING).first()) is not None:
@@ -138,7 +139,7 @@ def pending(row: Intermediate, author: Author, now: datetime.datetime, what: str
     """One that came from outside, not saved yet. Raises Refused."""
     try:
         with transaction.atomic():
-            _one_at_a_time(now)
+            one_at_a_time(now)
             row.state = State.PENDING
             row.save()
             return begun(row, author, now, what)
