@@ -108,7 +108,7 @@ class Connection:
 
         params = {k: v for k, v in (params or {}).items() if v not in (None, "", False)}
         try:
-            response = self.http.request(method, path, params=params, **options)
+            response = self.http.request(method, path, params=params or None, **options)
         except httpx.ConnectError as e:
             fail(f"No console answers at {self.settings.server}: {e}\nIs it running? `meshconsole up` starts one; --server names another.")
         except httpx.UnsupportedProtocol:
