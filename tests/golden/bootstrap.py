@@ -160,7 +160,8 @@ def _inline_routes(value: Any, bodies: dict[Any, Any]) -> Any:
         del body["rds"]
         config = {key: item for key, item in bodies[XdsType.RDS, name].items() if key != "vhds"}
         if "vhds" in bodies[XdsType.RDS, name]:
-            config["virtual_hosts"] = [item for (type_, _), item in sorted(bodies.items()) if type_ is XdsType.VHDS]
+            own = config.get("virtual_hosts", [])
+            config["virtual_hosts"] = own + [item for (type_, _), item in sorted(bodies.items()) if type_ is XdsType.VHDS]
         body["route_config"] = config
     return body
 
