@@ -50,7 +50,7 @@ def virtual_host(resources: ResourceSet, authority: str) -> dict[str, Any]:
 
 
 def answer(text: str, authority: str) -> Any:
-    (route,) = virtual_host(held(text, authority), authority)["routes"]
+    (route,) = [r for r in virtual_host(held(text, authority), authority)["routes"] if "connect_matcher" not in r["match"]]
     return route["route"]["cluster"] if "route" in route else route["direct_response"]["status"]
 
 
