@@ -46,5 +46,8 @@ def _fault(tls: Any, namespace: str, secrets: dict[tuple[str, str], Any]) -> tup
     if tls.mode == "MUTUAL" and held is not None and not (held.chain and held.key):
         return "IST0161", f"The credential {name} in namespace {namespace} holds no certificate with its key"
     if not tls.insecure_skip_verify and not any(each.roots for each in roots):
-        return "IST0161", f"The credential {name} in namespace {namespace} holds no CA certificates (ca.crt) for servers, nor does {name}-cacert"
+        return (
+            "IST0161",
+            f"The credential {name} in namespace {namespace} holds no CA certificates (ca.crt) for servers, nor does {name}-cacert",
+        )
     return None
