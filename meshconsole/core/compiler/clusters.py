@@ -37,7 +37,9 @@ class ClusterFacts(NamedTuple):
     tcp_proxy: tuple[tuple[str, Any], ...] = ()
     """Fields of the TCP proxy in front of it."""
     by_name: int = 0
-    """Where it connects to whatever server name TLS asks for: at which port."""
+    """Where it connects to whatever name is called (TLS' server name, a request's Host): at which port."""
+    dialled: int = 0
+    """The port that it would dial by itself for a Host that names none."""
 
 
 def parse_name(name: str) -> tuple[int, str, str] | None:
@@ -54,8 +56,8 @@ _DNAT = re.compile(r"outbound_\.(\d+)_\.([^|]*?)_\.([^|]+)")
 def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     _, client, name = key
     assert isinstance(client, ClientClass) and isinstance(name, str)
-    if name == BY_NAME:
-        body = merged_metadata(defaults.cluster(name), metadata(service="PassthroughCluster;PassthroughCluster;"))
+    if name in (BY_NAME, DYNAMIC):
+        body = merged_metadata(defaults.cluster(name), metadata(service=f"{name};{name};"))
         return Result(ClusterFacts(True), (blob(XdsType.CDS, name, render.by_server_name(body)),))
     if name.startswith(PASSTHROUGH):
         return Result(ClusterFacts(True), (passthrough(name),))
@@ -92,16 +94,16 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         # Istio: what is spoken to a port that declares nothing is what the caller speaks.
         draft.http_options.setdefault("use_downstream_protocol_config", {"http_protocol_options": {}, "http2_protocol_options": {}})
     grpc_web = port.protocol is Protocol.GRPC_WEB
-    by_name = port.number if _by_server_name(service) else 0
-    facts = ClusterFacts(
-        True, tuple(draft.hash_policy), grpc_web, undeclared and draft.tls is None, tuple(draft.tcp_proxy.items()), by_name
-    )
+    facts = ClusterFacts(True, tuple(draft.hash_policy), grpc_web, undeclared and draft.tls is None, tuple(draft.tcp_proxy.items()))
+    if _by_server_name(service):
+        facts = facts._replace(by_name=port.target_port or port.number, dialled=443 if draft.tls else 80)
     return Result(facts, render_cluster(draft, service, port, tracer))
 
 
 def _by_server_name(service: Service) -> bool:
-    """A wildcard that leaves the address to its caller: only the server name of TLS says where that was going."""
-    return is_wildcard(service.host) and service.resolution is Resolution.NONE
+    """A wildcard whose names are looked up when they are called; or that leaves the address to its caller: only the name in TLS says where
+    that was going (one in Host makes a cluster of its own: UnitView.reached)."""
+    return is_wildcard(service.host) and service.resolution in (Resolution.NONE, Resolution.DYNAMIC_DNS)
 
 
 def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> tuple[Blob, ...]:
@@ -193,6 +195,8 @@ def _rank(endpoint: Endpoint, draft: ClusterDraft) -> int:
 
 BY_NAME = "PassthroughCluster"
 """Of TLS to names that nobody knows (ALLOW_ANY)."""
+DYNAMIC = "AllowAnyDynamicDNSCluster"
+"""Of hosts that nobody knows (ALLOW_ANY_DYNAMIC_DNS)."""
 PASSTHROUGH = "PassthroughCluster|"
 
 

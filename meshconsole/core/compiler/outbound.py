@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from meshconsole.core.envoy import defaults, hardening, listeners, loggers, routes, tracing
+from meshconsole.core.envoy import defaults, forwarding, hardening, listeners, loggers, routes, tracing
 from meshconsole.core.envoy.draft import HttpFilter, Json
 from meshconsole.core.envoy.reporting import Side
 from meshconsole.core.envoy.resource_set import Blob, Failure, Name, XdsType
@@ -25,6 +25,8 @@ _LARGE = 256
 """Units."""
 
 NEEDED: dict[HttpFilter, Json] = {
+    HttpFilter.DYNAMIC_PORT: forwarding.port_filter(),
+    HttpFilter.DYNAMIC_FORWARD_PROXY: forwarding.http_filter(),
     HttpFilter.LOCAL_RATE_LIMIT: listeners.local_rate_limit(),
     HttpFilter.GRPC_WEB: listeners.grpc_web(off=True),
     HttpFilter.SPOKEN: listeners.spoken(),

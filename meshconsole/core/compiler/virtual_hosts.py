@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from meshconsole.core.envoy import defaults, listeners, routes
+from meshconsole.core.envoy import defaults, forwarding, listeners, routes
 from meshconsole.core.envoy.draft import HostDraft, HttpFilter, Json, Route, RouteDestination, TcpDraft
 from meshconsole.core.envoy.resource_set import XdsType
 from meshconsole.core.envoy.wire import blob
@@ -13,7 +13,7 @@ from meshconsole.core.policies.base import Phase
 
 from . import resolve, tunnels
 from .client import ClientClass
-from .clusters import PASSTHROUGH
+from .clusters import DYNAMIC, PASSTHROUGH
 from .kinds import Kinds
 from .memo import Key, Result, Tracer
 from .view import UnitView, exported
@@ -96,7 +96,10 @@ def render(
     filters = {place for each in draft.routes for place in each.filters if place is not HttpFilter.ON_DEMAND}
     if service is not None and any(port.number == draft.port and port.protocol.is_grpc for port in service.ports):
         filters.add(HttpFilter.GRPC_STATS)
-    return HostFacts(tuple(routes.clusters_of(draft.routes)), frozenset(filters)), body
+    clusters = tuple(routes.clusters_of(draft.routes))
+    if any(tracer.unit(("cluster", client, cluster)).value.by_name for cluster in clusters):
+        filters.add(HttpFilter.DYNAMIC_FORWARD_PROXY)
+    return HostFacts(clusters, frozenset(filters)), body
 
 
 def _tell(route: Route, tracer: Tracer, client: ClientClass) -> None:
@@ -108,6 +111,8 @@ def _tell(route: Route, tracer: Tracer, client: ClientClass) -> None:
         route.filters[HttpFilter.SPOKEN] = listeners.enabled()
     if any(each.grpc_web for each in facts):
         route.filters[HttpFilter.GRPC_WEB] = listeners.enabled()
+    if (first := facts[0]).by_name and first.by_name != first.dialled:
+        route.filters[HttpFilter.DYNAMIC_PORT] = forwarding.port_of(first.by_name)
 
 
 def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) -> Result:
@@ -128,10 +133,11 @@ def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) 
         facts = HostFacts((cluster,))
         words = "PassthroughCluster;PassthroughCluster;"
     elif client.allow_any and not hosts.is_wildcard(canonical.host):
-        cluster = PASSTHROUGH + authority
+        dynamic = tracer.run.snapshot.mesh.allow_any_dynamic
+        cluster = DYNAMIC if dynamic else PASSTHROUGH + authority
         route = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.timeouts("0s")}}
-        facts = HostFacts((cluster,))
-        words = "PassthroughCluster;PassthroughCluster;"
+        facts = HostFacts((cluster,), frozenset((HttpFilter.DYNAMIC_FORWARD_PROXY,)) if dynamic else frozenset())
+        words = f"{DYNAMIC};{DYNAMIC};" if dynamic else "PassthroughCluster;PassthroughCluster;"
     else:
         route = {"match": {"prefix": "/"}, "name": "block_all", "direct_response": {"status": 502}}
         facts = HostFacts(())

@@ -8,7 +8,7 @@ from . import tls
 from .defaults import UNLIMITED
 from .draft import Json, Localities
 from .places import spread
-from .vocabulary import HTTP_OPTIONS, HTTP_OPTIONS_KEY, NAMES, NAMESPACE, ads, socket_address, typed
+from .vocabulary import HTTP_OPTIONS, HTTP_OPTIONS_KEY, NAMES, NAMESPACE, RETRY, ads, socket_address, typed
 
 MOST_BY_NAME = 4096
 """Connections of a cluster that connects to whatever name is asked for. One may lead back to the proxy itself, and round again: not for ever."""
@@ -73,7 +73,10 @@ def by_dns(body: Json, targets: Sequence[Target], *, logical: bool, localities: 
         "envoy.cluster.dns",
         "extensions.clusters.dns.v3.DnsCluster",
         dns_lookup_family="V4_PREFERRED",
-        dns_refresh_rate="60s",
+        # Answers say themselves how long they hold; this is for those that say nothing, and for names that do not exist (yet). Istio asks
+        # for these again after 60 s.
+        dns_refresh_rate="5s",
+        dns_failure_refresh_rate=RETRY,
         respect_dns_ttl=True,
         all_addresses_in_single_endpoint=logical,
     )
@@ -81,14 +84,17 @@ def by_dns(body: Json, targets: Sequence[Target], *, logical: bool, localities: 
 
 
 def by_server_name(body: Json) -> Json:
-    """Whatever name the client asked for in TLS is resolved, and connected to (listeners.forward_by_name comes before)."""
-    forward = typed(
-        "envoy.clusters.dynamic_forward_proxy", "extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig", dns_cache_config=NAMES
-    )
+    """Whatever name the client asked for is resolved, and connected to (listeners.forward_by_name or forwarding.http_filter comes before). Of
+    balancing nothing is left: each name is an endpoint of its own."""
+    # `insecure`: whether names are verified the DestinationRule says, as everywhere.
+    config = {"dns_cache_config": NAMES, "allow_insecure_cluster_options": True}
+    forward = typed("envoy.clusters.dynamic_forward_proxy", "extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig", **config)
     limits = body["circuit_breakers"]["thresholds"][0]
     if limits.get("max_connections", UNLIMITED) == UNLIMITED:
         body = {**body, "circuit_breakers": {"thresholds": [{**limits, "max_connections": MOST_BY_NAME}]}}
-    kept = {key: value for key, value in body.items() if not key.endswith("_lb_config") or key == "common_lb_config"}
+    kept = {
+        key: value for key, value in body.items() if key == "common_lb_config" or not key.endswith(("_lb_config", "load_balancing_policy"))
+    }
     return {**kept, "lb_policy": "CLUSTER_PROVIDED", "cluster_type": forward}
 
 

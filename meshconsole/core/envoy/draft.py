@@ -38,6 +38,7 @@ class HttpFilter(IntEnum):
     SPOKEN = 95  # says which protocol the caller speaks, to a server that looks (Istio: istio.alpn)
     FAULT = 100
     CORS = 110
+    DYNAMIC_PORT = 119  # where the one after it goes, if the Host names no port
     DYNAMIC_FORWARD_PROXY = 120
     ROUTER = 1000  # terminal
 

@@ -17,6 +17,7 @@ FILTER_NAMES: dict[HttpFilter, str] = {
     HttpFilter.SPOKEN: "envoy.filters.http.set_filter_state",
     HttpFilter.FAULT: "envoy.filters.http.fault",
     HttpFilter.CORS: "envoy.filters.http.cors",
+    HttpFilter.DYNAMIC_PORT: "envoy.filters.http.set_filter_state",
     HttpFilter.ROUTER: "envoy.filters.http.router",
 }
 """The name under which a route's `typed_per_filter_config` reaches the filter."""

@@ -14,7 +14,9 @@ TCP_PROXY = ENVOY + "extensions.filters.network.tcp_proxy.v3.TcpProxy"
 HTTP_OPTIONS = ENVOY + "extensions.upstreams.http.v3.HttpProtocolOptions"
 HTTP_OPTIONS_KEY = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-NAMES: Json = {"name": "names", "dns_lookup_family": "V4_PREFERRED"}
+RETRY: Json = {"base_interval": "1s", "max_interval": "10s"}
+"""After a name could not be asked for; Envoy's own is as long as its refresh rate of a minute."""
+NAMES: Json = {"name": "names", "dns_lookup_family": "V4_PREFERRED", "dns_min_refresh_rate": "1s", "dns_failure_refresh_rate": RETRY}
 """The DNS cache of clusters that connect to whatever name was asked for; their filters must say the same."""
 
 

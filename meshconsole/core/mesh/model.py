@@ -47,6 +47,8 @@ class Resolution(StrEnum):
     """Endpoints are known: EDS."""
     DNS = "DNS"
     DNS_ROUND_ROBIN = "DNS_ROUND_ROBIN"
+    DYNAMIC_DNS = "DYNAMIC_DNS"
+    """A wildcard's names, each looked up when it is called."""
     NONE = "NONE"
     """The proxy forwards to where the caller was going."""
 
@@ -191,6 +193,8 @@ class MeshConfig:
     """The suffix of service names: `<name>.<namespace>.svc.<domain>`."""
     allow_any: bool = True
     """outboundTrafficPolicy: ALLOW_ANY; else REGISTRY_ONLY."""
+    allow_any_dynamic: bool = False
+    """ALLOW_ANY_DYNAMIC_DNS: ALLOW_ANY by the dynamic forward proxy, instead of a cluster for each host."""
     auto_mtls: bool = True
     path_normalization: str = "BASE"
     """NONE, BASE, MERGE_SLASHES or DECODE_AND_MERGE_SLASHES."""

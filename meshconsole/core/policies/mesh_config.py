@@ -102,8 +102,12 @@ class ExtensionProvider(Model):
 
 
 class OutboundTrafficPolicy(Model):
-    mode: Literal["ALLOW_ANY", "REGISTRY_ONLY"] = "REGISTRY_ONLY"
-    """What becomes of hosts that nobody knows. An empty outboundTrafficPolicy means REGISTRY_ONLY, as in Istio."""
+    unsupported: ClassVar[dict[str, str]] = {"tls": "hosts that are to be called by TLS need a ServiceEntry and a DestinationRule"}
+
+    mode: Literal["ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS", "REGISTRY_ONLY"] = "REGISTRY_ONLY"
+    """What becomes of hosts that nobody knows. `ALLOW_ANY`: they are passed on, each by a cluster of its own that DNS fills.
+    `ALLOW_ANY_DYNAMIC_DNS`: all by one cluster, each name looked up when it is called. An empty outboundTrafficPolicy means
+    REGISTRY_ONLY, as in Istio."""
 
 
 class PathNormalization(Model):
@@ -204,10 +208,11 @@ class MeshConfig(Policy):
 
     def onto(self, mesh: model.MeshConfig) -> model.MeshConfig:
         spec = self.spec
-        allow_any = mesh.allow_any if spec.outbound_traffic_policy is None else spec.outbound_traffic_policy.mode == "ALLOW_ANY"
+        mode = spec.outbound_traffic_policy.mode if spec.outbound_traffic_policy else ""
         return replace(
             mesh,
-            allow_any=allow_any,
+            allow_any=mode.startswith("ALLOW_ANY") if mode else mesh.allow_any,
+            allow_any_dynamic=mode == "ALLOW_ANY_DYNAMIC_DNS",
             auto_mtls=spec.enable_auto_mtls,
             trust_domain_aliases=tuple(dict.fromkeys((*mesh.trust_domain_aliases, *spec.trust_domain_aliases))),
             locality_lb=_json(spec.locality_lb_setting) if spec.locality_lb_setting else mesh.locality_lb,

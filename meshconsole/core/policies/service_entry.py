@@ -49,7 +49,7 @@ class ServicePort(Model):
 
 class ServiceEntrySpec(Model):
     hosts: list[str] = Field(max_length=256)
-    """Host names of the service. A wildcard in front (`*.example.com`) goes with resolution NONE or STATIC, or with endpoints."""
+    """Host names of the service. A wildcard in front (`*.example.com`) goes with NONE, STATIC or DYNAMIC_DNS, or with endpoints."""
     addresses: list[str] = Field(default_factory=list, max_length=256)
     """Virtual IP addresses, or CIDR ranges with resolution NONE or STATIC, by which clients mean this service too."""
     ports: list[ServicePort] = Field(default_factory=list, max_length=256)
@@ -59,7 +59,8 @@ class ServiceEntrySpec(Model):
     resolution: EntryResolution = EntryResolution.NONE
     """How addresses are found. `NONE` (default): the proxy forwards to where the caller was going, by the name that it said. `STATIC`: the
     endpoints. `DNS`: all addresses that DNS gives for the endpoints, else for the hosts. `DNS_ROUND_ROBIN`: the first of them, taken anew
-    for each new connection; one endpoint at most."""
+    for each new connection; one endpoint at most. `DYNAMIC_DNS`: of wildcard hosts, each name when it is called, by a request's Host or TLS'
+    server name."""
     endpoints: list[WorkloadEndpoint] = Field(default_factory=list, max_length=4096)
     """Where the service runs. Not with workloadSelector."""
     workload_selector: NetworkingSelector | None = None
@@ -103,7 +104,7 @@ class ServiceEntry(Policy):
             )
 
     def check(self) -> Iterator[Message]:
-        for problem in (self._hosts, self._ports, self._addresses, self._endpoints, self._selection):
+        for problem in (self._hosts, self._ports, self._addresses, self._endpoints, self._dynamic, self._selection):
             yield from (self.error(path, text) for path, text in problem())
 
     def _hosts(self) -> Iterator[tuple[str, str]]:
@@ -181,10 +182,27 @@ class ServiceEntry(Policy):
                 if name not in names:
                     yield f"{path}.ports.{name}", f"endpoint port {name!r} is not defined by the service entry"
 
+    def _dynamic(self) -> Iterator[tuple[str, str]]:
+        """What is looked up when it is called has a name that callers say, and no addresses that others know."""
+        spec = self.spec
+        if spec.resolution is not EntryResolution.DYNAMIC_DNS:
+            return
+        for i, host in enumerate(spec.hosts):
+            if not host.startswith("*"):
+                yield f"spec.hosts[{i}]", f"resolution DYNAMIC_DNS is for wildcard hosts: for {host!r}, use DNS"
+        if spec.endpoints:
+            yield "spec.endpoints", "no endpoints go with resolution DYNAMIC_DNS: names are looked up when they are called"
+        if spec.workload_selector is not None:
+            yield "spec.workloadSelector", "no workloads go with resolution DYNAMIC_DNS: names are looked up when they are called"
+        if spec.location is Location.MESH_INTERNAL:
+            yield "spec.location", "resolution DYNAMIC_DNS is for services outside of the mesh: MESH_EXTERNAL"
+        for i, port in enumerate(spec.ports):
+            found = _PROTOCOLS.get(port.protocol.lower(), Protocol.UNKNOWN)
+            if found is Protocol.TCP:
+                yield f"spec.ports[{i}].protocol", "with resolution DYNAMIC_DNS callers must say a name: HTTP, HTTP2, GRPC, TLS or HTTPS"
+
     def _selection(self) -> Iterator[tuple[str, str]]:
         spec = self.spec
-        if spec.resolution is EntryResolution.DYNAMIC_DNS:
-            yield "spec.resolution", "not supported yet: DYNAMIC_DNS"
         if spec.workload_selector is not None:
             yield from problems(spec.workload_selector.labels, "spec.workloadSelector.labels")
             if spec.endpoints:

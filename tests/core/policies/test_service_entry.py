@@ -74,7 +74,7 @@ def test_a_wildcard_cannot_be_resolved_without_endpoints():
         ({"ports": [{"number": 1, "name": "a"}, {"number": 2, "name": "a"}]}, "Duplicate value"),
         ({"ports": [{"number": 0, "name": "a"}]}, "port must be between 1-65535"),
         ({"ports": [{"number": 53, "name": "a", "protocol": "UDP"}]}, "not supported yet: UDP"),
-        ({"resolution": "DYNAMIC_DNS"}, "not supported yet: DYNAMIC_DNS"),
+        ({"resolution": "DYNAMIC_DNS"}, "resolution DYNAMIC_DNS is for wildcard hosts"),
     ],
 )
 def test_contradictions_are_refused(spec: dict[str, Any], said: str):
