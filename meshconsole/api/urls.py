@@ -53,6 +53,7 @@ urlpatterns = [
     path("api/v1/proxies", mesh.Proxies.as_view()),
     path("api/v1/proxies/<str:namespace>/<str:name>", mesh.Proxy.as_view()),
     path("api/v1/proxies/<str:namespace>/<str:name>/config", mesh.ProxyConfig.as_view()),
+    path("api/v1/proxies/<str:namespace>/<str:name>/diff", mesh.ProxyDiff.as_view()),
     path("api/v1/services", mesh.Services.as_view()),
     path("api/v1/workloads", mesh.Workloads.as_view()),
     path("api/v1/topology", mesh.Topology.as_view()),

@@ -31,8 +31,28 @@ def clusters(dump: dict[str, Any]) -> list[Row]:
     rows = []
     for c in dump.get("clusters") or []:
         direction, port, subset, host = parts(c["name"])
-        rows.append([host, port, subset, direction, pick(c, "type") or pick(c, "cluster_type", "name") or "STATIC"])
+        kind = pick(c, "type") or pick(c, "cluster_type", "name") or "STATIC"
+        rows.append([host, port, subset, direction, kind, origin(c, "DestinationRule")])
     return sorted(rows, key=str)
+
+
+def origin(body: Any, kind: str) -> str:
+    """`reviews.default`, as istioctl names the policy of that kind that a resource comes from."""
+    said = pick(body, "metadata", "filter_metadata", "meshconsole") or {}
+    named = [text.split(" ", 1)[1] for text in (said.get("origin") or "").split(", ") if text.startswith(f"{kind} ")]
+    return ", ".join(".".join(reversed(name.split("/", 1))) for name in named)
+
+
+def difference(item: dict[str, Any]) -> str:
+    """A unified diff of the two bodies, as YAML."""
+    import difflib
+
+    import yaml
+
+    def lines(body: Any) -> list[str]:
+        return yaml.safe_dump(body, sort_keys=True, allow_unicode=True).splitlines(keepends=True) if body else []
+
+    return "".join(difflib.unified_diff(lines(item["acknowledged"]), lines(item["desired"]), "acknowledged", "desired"))
 
 
 def parts(cluster: str) -> tuple[str, str, str, str]:
@@ -47,7 +67,8 @@ def listeners(dump: dict[str, Any]) -> list[Row]:
     rows = []
     for listener in dump.get("listeners") or []:
         for chain in pick(listener, "filter_chains") or [{}]:
-            rows.append([listener["name"], address(pick(listener, "address")), chain_match(chain), destination(chain)])
+            at, _, port = address(pick(listener, "address")).rpartition(":")
+            rows.append([at or port, port if at else "", listener["name"], chain_match(chain), destination(chain)])
     return sorted(rows, key=str)
 
 
@@ -91,7 +112,8 @@ def routes(dump: dict[str, Any]) -> list[Row]:
 def _virtual_host(table: str, host: dict[str, Any]) -> list[Row]:
     domains = pick(host, "domains") or []
     shown = ", ".join(domains[:2]) + (f" + {len(domains) - 2} more" if len(domains) > 2 else "")
-    return [[table, host["name"].rpartition("/")[2], shown, match(pick(r, "match") or {}), action(r)] for r in pick(host, "routes") or []]
+    name = host["name"].rpartition("/")[2]
+    return [[table, name, shown, match(pick(r, "match") or {}), origin(r, "VirtualService"), action(r)] for r in pick(host, "routes") or []]
 
 
 def match(found: dict[str, Any]) -> str:
@@ -128,6 +150,7 @@ def endpoints(dump: dict[str, Any]) -> list[Row]:
                     [
                         address(pick(e, "endpoint", "address")),
                         health,
+                        "OK" if health == "HEALTHY" else "FAILED",
                         pick(e, "load_balancing_weight") or 1,
                         pick(assignment, "cluster_name"),
                     ]
@@ -136,14 +159,57 @@ def endpoints(dump: dict[str, Any]) -> list[Row]:
 
 
 def secrets(dump: dict[str, Any]) -> list[Row]:
+    """Those that the console delivers; `certificate` of the dump is what the agent itself gives its Envoy."""
     kinds = (("tls_certificate", "Cert Chain"), ("validation_context", "CA"))
-    return [[s["name"], next((text for name, text in kinds if pick(s, name) is not None), "")] for s in dump.get("secrets") or []]
+    rows: list[Row] = []
+    for c in dump.get("certificate") or []:
+        valid = "true" if c.get("state") in ("valid", "renewing") else "false"
+        rows.append(
+            [
+                "default",
+                "Cert Chain",
+                "ACTIVE",
+                valid,
+                c.get("serial", ""),
+                c.get("notAfter", c.get("not_after", "")),
+                c.get("notBefore", c.get("not_before", "")),
+            ]
+        )
+    for s in dump.get("secrets") or []:
+        kind = next((text for name, text in kinds if pick(s, name) is not None), "")
+        rows.append([s["name"], kind, "ACTIVE", *_validity(s)])
+    return rows
+
+
+def _validity(secret: dict[str, Any]) -> list[Any]:
+    """VALID CERT, SERIAL NUMBER, NOT AFTER, NOT BEFORE of the first certificate, where it is told."""
+    text = pick(secret, "tls_certificate", "certificate_chain", "inline_string") or pick(
+        secret, "validation_context", "trusted_ca", "inline_string"
+    )
+    if not text or "BEGIN CERTIFICATE" not in text:
+        return ["", "", "", ""]
+    from datetime import UTC, datetime
+
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(text.encode())[0]
+    except ValueError:
+        return ["false", "", "", ""]
+    now = datetime.now(UTC)
+    valid = found.not_valid_before_utc <= now <= found.not_valid_after_utc
+    return [
+        str(valid).lower(),
+        format(found.serial_number, "x"),
+        found.not_valid_after_utc.isoformat(),
+        found.not_valid_before_utc.isoformat(),
+    ]
 
 
 TABLES: dict[str, tuple[list[str], Callable[[dict[str, Any]], list[Row]]]] = {
-    "clusters": (["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE"], clusters),
-    "listeners": (["NAME", "ADDRESS", "MATCH", "DESTINATION"], listeners),
-    "routes": (["ROUTE TABLE", "VIRTUAL HOST", "DOMAINS", "MATCH", "DESTINATION"], routes),
-    "endpoints": (["ENDPOINT", "STATUS", "WEIGHT", "CLUSTER"], endpoints),
-    "secrets": (["NAME", "TYPE"], secrets),
+    "clusters": (["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE"], clusters),
+    "listeners": (["ADDRESSES", "PORT", "NAME", "MATCH", "DESTINATION"], listeners),
+    "routes": (["NAME", "VHOST NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE", "DESTINATION"], routes),
+    "endpoints": (["ENDPOINT", "STATUS", "OUTLIER CHECK", "WEIGHT", "CLUSTER"], endpoints),
+    "secrets": (["RESOURCE NAME", "TYPE", "STATUS", "VALID CERT", "SERIAL NUMBER", "NOT AFTER", "NOT BEFORE"], secrets),
 }

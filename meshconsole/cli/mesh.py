@@ -6,7 +6,7 @@ import typer
 
 from . import envoy
 from .connection import USAGE, Connection, fail
-from .output import Format, Output, age, data, table
+from .output import Format, Output, age, coloured_diff, data, table
 
 
 def proxy_status(
@@ -52,9 +52,13 @@ def proxy_config(
     context: typer.Context,
     proxy: Annotated[str, typer.Argument(help="namespace/name, or name.namespace as istioctl writes it.")],
     what: Annotated[str, typer.Argument(help="clusters, listeners, routes, endpoints or secrets; without it: all.")] = "",
+    diff: Annotated[bool, typer.Option("--diff", help="What it should have beside what its Envoy has acknowledged.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """What a proxy's Envoy is to run."""
+    if diff:
+        _difference(Connection(context.obj).get(f"/api/v1/proxies/{_id(proxy)}/diff"), what, output)
+        return
     wanted = next((t for t in envoy.TABLES if what and what in (t, t.removesuffix("s"))), "")
     if what and not wanted:
         fail(f"{what!r} is none of {', '.join(envoy.TABLES)}", USAGE)
@@ -63,11 +67,29 @@ def proxy_config(
         data(found, output)
         return
     bodies = {name: [entry["body"] for entry in entries] for name, entries in found.items()}
+    if wanted in ("", "secrets"):
+        bodies["certificate"] = Connection(context.obj).get("/api/v1/certificates", proxy=_id(proxy), current="1")["items"]
     for i, name in enumerate([wanted] if wanted else envoy.TABLES):
         if not wanted:
             typer.secho(f"{'' if i == 0 else chr(10)}{name.upper()}", bold=True)
         columns, rows = envoy.TABLES[name]
         table(columns, rows(bodies), nothing=f"No {name}.")
+
+
+def _difference(found: dict[str, Any], what: str, output: Format) -> None:
+    if not found["connected"]:
+        fail("Its agent is not connected: what its Envoy holds is not known.")
+    types = {"clusters": "cds", "listeners": "lds", "routes": "rds", "endpoints": "eds", "secrets": "sds"}
+    wanted = next(({t} | ({"vhds"} if t == "rds" else set()) for name, t in types.items() if what in (name, name.removesuffix("s"))), None)
+    items = [i for i in found["items"] if wanted is None or i["type"] in wanted]
+    if output != Format.TABLE:
+        data(items, output)
+        return
+    if not items:
+        typer.echo("Its Envoy has acknowledged all of it.")
+    for item in items:
+        typer.secho(f"{item['type'].upper()} {item['name']}: {item['state']}", bold=True)
+        coloured_diff(envoy.difference(item))
 
 
 def topology(

@@ -28,7 +28,7 @@ from meshconsole.discovery import mesh
 from meshconsole.discovery.signals import changed
 from proxyagent import protocol
 
-from . import beats, compiling, members, notices, records, tuning
+from . import beats, compiling, held, members, notices, records, tuning
 from . import session as s
 from .garbage import Tender
 from .link import Close, Deliver, Facts, Link
@@ -90,7 +90,7 @@ class Hub:
             self._beat,
             self._record,
             self._trust.serve,
-            lambda: notices.listen(self.news),
+            lambda: notices.listen(self.news, self._asked),
         ]
         self._tasks = [asyncio.create_task(_for_ever(loop)) for loop in loops]
 
@@ -113,6 +113,11 @@ class Hub:
     def news(self) -> None:
         self._news.set()
         self._trust.news()
+
+    def _asked(self, proxy_id: str) -> None:
+        """Another process wants to know what a proxy has acknowledged."""
+        if (link := self.links.get(proxy_id)) is not None:
+            self._loop.run_in_executor(None, held.answer, link)
 
     def _heard(self, **_: Any) -> None:
         """A signal, in whichever thread."""

@@ -18,6 +18,8 @@ from django.conf import settings
 log = logging.getLogger(__name__)
 
 CHANNEL = "meshconsole:revision"
+QUESTION = "held "
+"""Begins a notice that asks what a proxy, whose id follows, has acknowledged."""
 PAUSE = 5.0
 """Seconds without another try after Redis did not answer a publisher."""
 
@@ -53,8 +55,9 @@ def on_trust(**_: Any) -> None:
     publish("trust")
 
 
-async def listen(heard: Callable[[], None]) -> None:
-    """Call `heard` at each notice, for ever. Also at each new connection: who was deaf may have missed something."""
+async def listen(heard: Callable[[], None], asked: Callable[[str], None] = lambda _: None) -> None:
+    """Call `heard` at each notice, for ever. Also at each new connection: who was deaf may have missed something. A question about a proxy
+    (held.py) is no news: `asked` gets its id."""
     if not settings.REDIS_URL:
         await asyncio.Event().wait()
     wait = 0.5
@@ -65,8 +68,9 @@ async def listen(heard: Callable[[], None]) -> None:
                 await subscription.subscribe(CHANNEL)
                 wait = 0.5
                 heard()
-                async for _ in subscription.listen():
-                    heard()
+                async for message in subscription.listen():
+                    text = message["data"].decode(errors="replace")
+                    asked(text.removeprefix(QUESTION)) if text.startswith(QUESTION) else heard()
         except (redis.RedisError, OSError, TimeoutError) as e:
             log.warning("Redis does not answer (%s); revisions are polled meanwhile", e)
         finally:

@@ -42,6 +42,7 @@ TABLE = {
     ("GET", "/api/v1/proxies"): VIEWERS,
     ("GET", "/api/v1/proxies/default/nobody"): VIEWERS,
     ("GET", "/api/v1/proxies/default/nobody/config"): VIEWERS,
+    ("GET", "/api/v1/proxies/default/nobody/diff"): VIEWERS,
     ("GET", "/api/v1/services"): VIEWERS,
     ("GET", "/api/v1/workloads"): VIEWERS,
     ("GET", "/api/v1/topology"): VIEWERS,

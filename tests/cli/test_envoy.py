@@ -14,7 +14,7 @@ def camel(value):
 
 
 DUMP = {
-    "clusters": [{"name": CLUSTER, "type": "EDS"}, {"name": "xds"}],
+    "clusters": [{"name": CLUSTER, "type": "EDS", "metadata": {"filter_metadata": {"meshconsole": {"origin": "DestinationRule default/reviews"}}}}, {"name": "xds"}],
     "listeners": [
         {
             "name": "inbound|9080",
@@ -44,7 +44,7 @@ DUMP = {
         {"match": {"path": "/exact", "headers": [{"name": "end-user"}]}, "direct_response": {"status": 404}},
         {"match": {"safe_regex": {"regex": "^/r"}}, "redirect": {"host_redirect": "example.com"}},
     ]}]}],
-    "virtualHosts": [{"name": "outbound/reviews:9080", "domains": ["reviews"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": CLUSTER}}]}],
+    "virtualHosts": [{"name": "outbound/reviews:9080", "domains": ["reviews"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": CLUSTER}, "metadata": {"filter_metadata": {"meshconsole": {"origin": "VirtualService default/reviews"}}}}]}],
     "endpoints": [{"cluster_name": CLUSTER, "endpoints": [{"lb_endpoints": [
         {"endpoint": {"address": {"socket_address": {"address": "127.0.0.3", "port_value": 9080}}}, "health_status": "UNHEALTHY"}]}]}],
     "secrets": [{"name": "default", "tls_certificate": {}}, {"name": "ROOTCA", "validation_context": {}}],
@@ -54,16 +54,27 @@ DUMP = {
 @pytest.mark.parametrize("dump", [DUMP, {k: camel(v) for k, v in DUMP.items()}], ids=["snake_case", "camelCase"])
 def test_each_type_has_its_table(dump):
     assert envoy.clusters(dump) == [
-        ["reviews.default.svc.cluster.local", "9080", "v1", "outbound", "EDS"],
-        ["xds", "", "", "", "STATIC"],
+        ["reviews.default.svc.cluster.local", "9080", "v1", "outbound", "EDS", "reviews.default"],
+        ["xds", "", "", "", "STATIC", ""],
     ]
-    assert sorted(row[2:] for row in envoy.listeners(dump)) == [
+    assert sorted(row[3:] for row in envoy.listeners(dump)) == [
         ["ALL", "Cluster: inbound|9080||"], ["ALL", "Route: http.80"],
         ["SNI: a.test,*.b.test; Addr: 127.0.0.0/8", "Clusters: a 9, b 1"], ["Trans: tls", "Inline route: in"],
     ]  # fmt: skip
-    assert [row[3:] for row in envoy.routes(dump)] == [
+    assert [[row[3], row[5]] for row in envoy.routes(dump)] == [
         ["/*", f"{CLUSTER} 90%, v2 10%"], ["/exact with end-user", "answers 404"], ["^/r", "redirect to example.com"], ["/*", CLUSTER],
     ]  # fmt: skip
     assert envoy.routes(dump)[0][2] == "a, b + 1 more"
-    assert envoy.endpoints(dump) == [["127.0.0.3:9080", "UNHEALTHY", 1, CLUSTER]]
-    assert envoy.secrets(dump) == [["default", "Cert Chain"], ["ROOTCA", "CA"]]
+    assert envoy.endpoints(dump) == [["127.0.0.3:9080", "UNHEALTHY", "FAILED", 1, CLUSTER]]
+    assert [row[:3] for row in envoy.secrets(dump)] == [["default", "Cert Chain", "ACTIVE"], ["ROOTCA", "CA", "ACTIVE"]]
+    assert [row[4] for row in envoy.routes(dump)][-1] == "reviews.default"
+
+
+def test_the_agents_own_certificate_is_a_secret_too():
+    said = {"certificate": [{"serial": "abc", "state": "valid", "not_after": "2030", "not_before": "2020"}]}
+    assert envoy.secrets(said) == [["default", "Cert Chain", "ACTIVE", "true", "abc", "2030", "2020"]]
+
+
+def test_a_difference_is_acknowledged_beside_desired():
+    text = envoy.difference({"acknowledged": {"name": "a", "timeout": "1s"}, "desired": {"name": "a", "timeout": "2s"}})
+    assert "-timeout: 1s" in text and "+timeout: 2s" in text

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from meshconsole.discovery import registry
 from meshconsole.topology import queries
 from meshconsole.topology.graph import GraphKind
-from meshconsole.xds import configdump, status
+from meshconsole.xds import configdump, held, status
 from telemetry import query
 
 from ..plain import plain
@@ -82,6 +82,17 @@ class ProxyConfig(MeshView):
         if (found := configdump.configdump(f"{namespace}/{name}")) is None:
             raise NotFound(f"there is no proxy {namespace}/{name}")
         return Response(by_name(plain(found), wanted))
+
+
+class ProxyDiff(MeshView):
+    needs = {"GET": ("get", "Proxy")}
+
+    @extend_schema(summary="What a proxy should have beside what its Envoy has acknowledged", responses=OBJECT, tags=["mesh"])
+    def get(self, request: Request, namespace: str, name: str) -> Response:
+        if status.proxy(f"{namespace}/{name}") is None:
+            raise NotFound(f"there is no proxy {namespace}/{name}")
+        found = held.ask(f"{namespace}/{name}")
+        return Response({"connected": found is not None, "items": plain(found or [])})
 
 
 def by_name(dump: dict[str, Any], wanted: str) -> dict[str, Any]:

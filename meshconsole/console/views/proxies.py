@@ -4,19 +4,20 @@ import json
 from collections import Counter
 from typing import Any
 
+import yaml
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from meshconsole.ca import queries as ca
-from meshconsole.xds import configdump, status
+from meshconsole.xds import configdump, held, status
 
-from .. import kinds, mesh
+from .. import diffs, kinds, mesh
 from ..scope import Scope
 from ..xdstypes import TYPES, order
 
-TABS = ("sync", "config")
+TABS = ("sync", "config", "diff")
 COLUMNS = ("lds", "rds", "vhds", "cds", "eds")
 
 
@@ -55,6 +56,8 @@ def proxy(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     said: dict[str, Any] = {"proxy": found, "tab": tab if tab in TABS else "sync", "word": word(found)}
     if tab == "config":
         said |= _configuration(request, found.id)
+    elif tab == "diff":
+        said |= _differences(found.id)
     else:
         said |= {
             "types": sorted(found.types.items(), key=lambda item: order(item[0])),
@@ -62,6 +65,16 @@ def proxy(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
             "certificate": next(iter(ca.certificates(proxy_id=found.id, current=True)), None),
         }
     return render(request, "proxies/detail.html", said)
+
+
+def _differences(id: str) -> dict[str, Any]:
+    lacking = held.ask(id)
+    shown = [{"what": d, "diff": diffs.diff(_yaml(d.acknowledged), _yaml(d.desired))} for d in lacking or ()]
+    return {"asked": lacking is not None, "differences": shown}
+
+
+def _yaml(body: dict[str, Any] | None) -> str:
+    return yaml.safe_dump(body, sort_keys=True, allow_unicode=True) if body else ""
 
 
 def _policy(said: str) -> dict[str, Any]:
