@@ -1,4 +1,8 @@
-"""Secrets of people at rest: AES-256-GCM under a key derived from CA_KEY_ENCRYPTION_KEY, or else SECRET_KEY; bound to whose they are."""
+"""
+Secrets of people at rest: AES-256-GCM under a key derived from CA_KEY_ENCRYPTION_KEY, or else SECRET_KEY; bound to whose they are.
+
+The setting may hold several secrets, one a line (as for ca/keystore.py): the first seals, each opens, so that it can be changed.
+"""
 
 import os
 from functools import lru_cache
@@ -18,20 +22,22 @@ class Locked(Exception):
 
 def seal(plain: str, bound_to: str) -> bytes:
     nonce = os.urandom(_NONCE)
-    return nonce + _cipher(_secret()).encrypt(nonce, plain.encode(), bound_to.encode())
+    return nonce + _cipher(_ring()[0]).encrypt(nonce, plain.encode(), bound_to.encode())
 
 
 def unseal(sealed: bytes, bound_to: str) -> str:
     """Raises Locked."""
-    sealed = bytes(sealed)
-    try:
-        return _cipher(_secret()).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode()).decode()
-    except (InvalidTag, ValueError) as e:
-        raise Locked("sealed under another key") from e
+    for secret in _ring():
+        try:
+            return _cipher(secret).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to.encode()).decode()
+        except (InvalidTag, ValueError):
+            continue
+    raise Locked("sealed for something else, or under another key")
 
 
-def _secret() -> str:
-    return settings.CA_KEY_ENCRYPTION_KEY or settings.SECRET_KEY
+def _ring() -> list[str]:
+    own = [line.strip() for line in settings.CA_KEY_ENCRYPTION_KEY.splitlines()]
+    return list(dict.fromkeys([*filter(None, own), settings.SECRET_KEY]))
 
 
 @lru_cache(maxsize=4)

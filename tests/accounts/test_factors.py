@@ -96,3 +96,13 @@ def test_the_picture_has_no_style_that_the_content_security_policy_forbids(bob):
     picture = factors.picture(factors.address(bob, factors.begin(bob)))
     assert picture.startswith("<svg") and "viewBox" in picture
     assert "style=" not in picture
+
+
+def test_the_key_at_rest_can_be_changed(bob, settings):
+    settings.CA_KEY_ENCRYPTION_KEY = "old"
+    secret = factors.begin(bob)
+    settings.CA_KEY_ENCRYPTION_KEY = "new\nold"
+    assert factors.begin(bob) == secret
+    settings.CA_KEY_ENCRYPTION_KEY = "new"
+    with pytest.raises(sealing.Locked):
+        sealing.unseal(bytes(SecondFactor.objects.get().sealed), f"totp {bob.pk}")
