@@ -163,7 +163,9 @@ def places() -> dict[str, str]:
 def filled(path: str) -> str:
     if "{" not in path:
         return path
-    return path.format(join=JoinToken.objects.earliest("pk").pk, token=ApiToken.objects.earliest("pk").pk, dora=User.objects.get(username="dora").pk)
+    return path.format(
+        join=JoinToken.objects.earliest("pk").pk, token=ApiToken.objects.earliest("pk").pk, dora=User.objects.get(username="dora").pk
+    )
 
 
 def whole(said: tuple) -> tuple:
