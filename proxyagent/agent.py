@@ -14,7 +14,9 @@ from typing import Any
 
 import msgspec
 
-from . import __version__, admin, disk, keys, launch, protocol, session
+from telemetry import exposition
+
+from . import __version__, admin, disk, draining, keys, launch, protocol, session
 from . import delta_words as words
 from .ads import Ads
 from .assignment import Assignment
@@ -45,10 +47,6 @@ ASKED = {
     "listeners": "/listeners?format=json",
     "server_info": "/server_info",
 }
-
-
-LEARN_SECONDS = 0.5
-"""How long a Goodbye takes to reach every peer's Envoy."""
 
 
 class Refused(RuntimeError):
@@ -161,7 +159,7 @@ class Agent:
         self._connection.send(protocol.Goodbye("the agent was told to stop"))
         await self._connection.flush(1.0)
         if self._life.running:
-            await self._drain(self.options.drain_seconds)
+            await draining.drain(str(self.run_dir / "admin.sock"), self.options.drain_seconds)
             with contextlib.suppress(admin.Unavailable):
                 await self._relay.last()
             for outflow in self._outflows.values():
@@ -181,22 +179,6 @@ class Agent:
         await self._scraped.stop()
         await self._spans.stop()
         await self._logs.stop()
-
-    async def _drain(self, seconds: float) -> None:
-        """Peers learn from the console that we go; Envoy tells those connected; then wait until no request is under way."""
-        path = str(self.run_dir / "admin.sock")
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        try:
-            await admin.request(path, "/drain_listeners?graceful&skip_exit", "POST")
-            await asyncio.sleep(min(LEARN_SECONDS, seconds))
-            while loop.time() < end:
-                text = await admin.request(path, "/stats?filter=^(http|listener)\\..*downstream_(cx|rq)_active$")
-                if not admin.busy(text.decode()):
-                    return
-                await asyncio.sleep(0.1)
-        except admin.Unavailable as e:
-            log.warning("draining: %s", e)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -222,7 +204,16 @@ class Agent:
             hindrance=lambda: launch.taken(self._assignment.workload),
             changed=self._lives,
             tuning=self._tuning,
+            replacing=self._take_leave,
         )
+
+    async def _take_leave(self, run: str) -> None:
+        """Our options have changed, and so Envoy is to be another: its requests end, and are counted."""
+        await draining.drain(str(self.run_dir / "admin.sock"), self.options.drain_seconds)
+        self._relay.envoy(run, True)
+        with contextlib.suppress(admin.Unavailable, exposition.Unreadable):
+            await self._relay.last()
+        self._relay.envoy("", False)
 
     def _lives(self, life: Life) -> None:
         self._life = life = self._supervisor.waiting(life)

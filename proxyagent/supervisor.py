@@ -13,7 +13,7 @@ import pathlib
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -90,8 +90,10 @@ class Supervisor:
         hindrance: Callable[[], str],
         changed: Callable[[Life], None],
         tuning: Tuning,
+        replacing: Callable[[str], Awaitable[None]],
     ) -> None:
-        """`hindrance` says why Envoy should not be started now, or ''."""
+        """`hindrance` says why Envoy should not be started now, or ''; `replacing` takes leave of the Envoy of an earlier agent (by its run)
+        that is not what we would start."""
         self._command = command
         self._bootstrap = bootstrap
         self._file = directory / "envoy"
@@ -99,6 +101,7 @@ class Supervisor:
         self._hindrance = hindrance
         self._changed = changed
         self._tuning = tuning
+        self._replacing = replacing
         self._process: subprocess.Popen[bytes] | None = None
         self._trace: Trace | None = None
         self._gone = asyncio.Event()
@@ -189,6 +192,7 @@ class Supervisor:
         self._trace = trace
         if (trace.command, trace.bootstrap) == (self._command, self._bootstrap):
             return True
+        await self._replacing(trace.run)
         await self._end(5.0)
         return False
 

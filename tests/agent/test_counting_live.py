@@ -112,3 +112,15 @@ async def test_the_last_requests_before_a_stop_are_counted(console, agent):
     assert await asyncio.to_thread(agent.terminate) == 0
     await counted(console, 11)
     assert sum(h.count for b in console.stored.values() for h in b.histograms) == 11
+
+
+async def test_an_envoy_that_is_replaced_for_new_options_is_counted_to_its_end(console, agent):
+    await requests(agent, 5)
+    await counted(console, 6)
+    agent.kill()
+    envoy = agent.envoy
+    await requests(agent, 7)
+    agent.more = ("--concurrency", "2")  # a later word wins: another command, and so another Envoy
+    agent.start()
+    assert await agent.envoy_runs(other_than=envoy, seconds=20) != envoy
+    await counted(console, 13, seconds=15)

@@ -101,12 +101,17 @@ class LiveMesh:
         _await(self.web, lambda: _listens("127.0.0.1", self.port), 60, "the console did not start")
         eventually(lambda: httpx.get(f"{self.url}/readyz", trust_env=False).is_success, 60)
 
-    def revive(self) -> None:
-        """Start again all that died, as `meshconsole up` does."""
+    def revive(self, *wanted: Child) -> None:
+        """Start again all that died (or these alone), as `meshconsole up` does."""
 
         def all_run() -> bool:
-            self.children.restart_the_dead()
-            return all(child.running for child in self.children.list)
+            everybody = self.children.list
+            try:
+                self.children.list = list(wanted) or everybody
+                self.children.restart_the_dead()
+            finally:
+                self.children.list = everybody
+            return all(child.running for child in wanted or everybody)
 
         eventually(all_run, 30)
 
