@@ -163,7 +163,9 @@ def _carried(tracer: Tracer, client: ClientClass, egress: Egress, clusters: dict
     port: TcpPort | None = tracer.unit(("egress-tcp", client, egress.port)).value
     hosts_there = [tracer.unit(("tcp-host", client, host, port.number)).value for host in port.hosts] if port else []
     clusters.update(dict.fromkeys(name for found in hosts_there for name in found.clusters))
-    chains = outbound_tcp.render([chain for found in hosts_there for chain in found.chains], address=egress.bind if egress.port else "")
+    logs = loggers.outbound_tcp(reporting.of_client(tracer, client))
+    carried = [chain for found in hosts_there for chain in found.chains]
+    chains = outbound_tcp.render(carried, address=egress.bind if egress.port else "", logs=logs)
     plain = [chain for chain in chains if not chain.get("filter_chain_match", {}).keys() - {"prefix_ranges"}]
     # Once the transport's kind has chosen, Envoy looks for no chain that leaves it open: what is neither HTTP nor TLS needs its own.
     raw = [{**c, "name": f"{c['name']} raw", "filter_chain_match": {**c.get("filter_chain_match", {}), **_RAW}} for c in plain]

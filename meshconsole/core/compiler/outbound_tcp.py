@@ -50,6 +50,7 @@ class Chain(NamedTuple):
     name: str
     """Of what it is made from, not of its place: a chain that stays the same keeps its connections."""
     filter: Json
+    """A TCP proxy; outbound, without access loggers."""
     tls: bool
     sni: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
@@ -162,8 +163,7 @@ def proxy_of(route: TcpRoute, draft: TcpDraft, tracer: Tracer, client: ClientCla
     """The TcpProxy of a route, with what the first destination's policy says of connections (Istio: buildOutboundNetworkFilters)."""
     first = route.destinations[0].cluster
     options = dict(tracer.unit(("cluster", client, first)).value.tcp_proxy)
-    side = reporting.of_client(tracer, client)
-    logs = loggers.gateway_tcp(side) if draft.gateway else loggers.outbound_tcp(side)
+    logs = loggers.gateway_tcp(reporting.of_client(tracer, client)) if draft.gateway else []
     if len(route.destinations) == 1:
         return listeners.tcp_proxy(first, first, logs, **options)
     name = f"{route.origin.name}.{route.origin.namespace}" if route.origin else draft.host
@@ -176,27 +176,29 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     found = [chain for host in port.hosts for chain in tracer.unit(("tcp-host", client, host, port.number)).value.chains]
     name = f"{address}_{port.number}"
     if port.others:
-        proxy = listeners.tcp_proxy(port.others, port.others, loggers.outbound_tcp(reporting.of_client(tracer, client)))
+        proxy = listeners.tcp_proxy(port.others, port.others, [])
         found.append(Chain("allow_any", proxy, True, ("*",), by_name=port.number if port.others == BY_NAME else 0))
     chains = render(found, address=address, alone=bool(port.address))
     if not chains:
         return Result(None)
     looking = any("server_names" in match or "transport_protocol" in match for c in chains if (match := c.get("filter_chain_match")))
     inspectors = [listeners.tls_inspector()] if looking else []
+    # Logged once, by the listener: its chains are small, and connections that fall into none of them are counted too (NR).
     # Not shared: where another process, or another workload's proxy, has the port, connections must not be dealt to both. Envoy then
     # says that it cannot bind it, and goes without (xds/unbound.py).
-    alone = {"enable_reuse_port": False}
-    body = listeners.listener(name, address, port.number, chains, direction="OUTBOUND", inspectors=inspectors, extra=alone)
+    own = {"enable_reuse_port": False, "access_log": loggers.outbound_tcp(reporting.of_client(tracer, client))}
+    body = listeners.listener(name, address, port.number, chains, direction="OUTBOUND", inspectors=inspectors, extra=own)
     # Origins stand at the chains: a listener of which only chains differ is changed without closing the others' connections.
     origins = tuple(dict.fromkeys(origin for chain in found for origin in chain.origins))
     return Result(None, (blob(XdsType.LDS, name, body, origins),))
 
 
-def render(chains: Sequence[Chain], *, address: str = "", alone: bool = False) -> list[Json]:
+def render(chains: Sequence[Chain], *, address: str = "", alone: bool = False, logs: Sequence[Json] = ()) -> list[Json]:
     """Filter chains that no two connections could fall into both: what an earlier one takes, a later one does not. `address`: where the
     listener stands, if that is one address: it is the one that is dialled, and rules about it are decided now. `alone`: it is the
-    service's own, where nobody has to ask for its name."""
-    if address and not ip_address(address.strip("[]")).is_unspecified:
+    service's own, where nobody has to ask for its name. `logs`: of each chain, where the listener does not log its connections itself."""
+    stands = hosts.network(address)
+    if stands is not None and not stands.network_address.is_unspecified:  # no Unix socket, nor all addresses
         chains = [chain._replace(subnets=()) for chain in chains if not chain.subnets or _within(address, chain.subnets)]
     matches = Matches(subnet for chain in chains for subnet in chain.subnets)
     rendered: list[Json] = []
@@ -204,7 +206,8 @@ def render(chains: Sequence[Chain], *, address: str = "", alone: bool = False) -
         names = () if chain.own and alone else chain.sni
         # Any TLS is meant by a wildcard; what is not TLS is left to a TCP service of the same port.
         for match in matches.claim(names, chain.subnets, tls="*" in names):
-            rendered.append({**listeners.chain(chain.name, chain.network, chain.filter, match=match), **metadata(origins=chain.origins)})
+            terminal = listeners.logging(chain.filter, logs) if logs else chain.filter
+            rendered.append({**listeners.chain(chain.name, chain.network, terminal, match=match), **metadata(origins=chain.origins)})
     return rendered
 
 

@@ -133,8 +133,13 @@ def tcp_proxy(stat_prefix: str, clusters: str | Sequence[tuple[str, int]], acces
         config["cluster"] = clusters
     else:
         config["weighted_clusters"] = {"clusters": [{"name": name, "weight": weight} for name, weight in clusters]}
-    config |= {"access_log": list(access_log), **options}
+    config |= {**({"access_log": list(access_log)} if access_log else {}), **options}
     return {"name": "envoy.filters.network.tcp_proxy", "typed_config": Once(config)}
+
+
+def logging(proxy: Json, access_log: Sequence[Json]) -> Json:
+    """A TCP proxy with access loggers of its own."""
+    return {**proxy, "typed_config": Once({**proxy["typed_config"], "access_log": list(access_log)})}
 
 
 def chain(

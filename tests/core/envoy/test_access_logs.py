@@ -17,9 +17,6 @@ ONE = Workload(
 )
 
 
-AGENT = {"name": access_logs.CLUSTER, "type": "STATIC", "load_assignment": {"cluster_name": access_logs.CLUSTER}}
-
-
 def compiled(mesh: MeshConfig):
     return Compiler().compile(Snapshot(mesh, [], [ONE], 1), ONE, Demand())
 
@@ -71,12 +68,10 @@ spec: {hosts: [db], tcp: [{route: [{destination: {host: db}}]}]}
         "line": "VirtualService default/db spec.tcp[0]",
     }
     static = bootstrap.static([("reviews", resources)], bootstrap.Authority().issue("default", "reviews"))
-    static["static_resources"]["clusters"].append(AGENT)
     assert bootstrap.validate(static, tmp_path) == ""
 
 
 def test_envoy_takes_it(tmp_path):
     secrets = bootstrap.Authority().issue("default", "reviews")
     static = bootstrap.static([("reviews", compiled(MeshConfig(access_log=AccessLog(250, 0.5))))], secrets)
-    static["static_resources"]["clusters"].append(AGENT)
     assert bootstrap.validate(static, tmp_path) == ""
