@@ -8,6 +8,7 @@ every event is handled to its end before the next.
 import asyncio
 import contextlib
 import logging
+import ssl
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -28,6 +29,7 @@ from .identity import Keeper
 from .interception.explicit import conflicts
 from .options import Options, Wrong
 from .page import Page
+from .pinning import Pins
 from .relay.exporter import Exporter
 from .relay.logs import LogRelay
 from .relay.metrics import Relay
@@ -88,6 +90,12 @@ class Agent:
         workload = msgspec.structs.replace(options.workload, metrics_port=self._scraped.port)
         self._assignment = Assignment(options.state_dir / "assigned", workload)
         self._journal = disk.Journal(options.state_dir / "configuration")
+        self._pins = Pins(options.ca_file, options.state_dir)
+        if options.ca_file:
+            try:
+                self._pins.context("")
+            except OSError as e:
+                raise Wrong(f"--ca-file {options.ca_file}: {e.strerror or e}") from e
         self._keeper = Keeper(options.state_dir, workload.namespace, workload.name, workload.service_account)
         self._delta = Delta(self._journal.load())
         self._envoy = options.envoy or launch.packaged_envoy()
@@ -100,7 +108,7 @@ class Agent:
             envoy_version=launch.version(self._envoy),
             renew_at=identity.renew_at if identity else 0.0,
         )
-        self._connection = Connection(url, ca_file=options.ca_file, came=self._came, received=self._received, went=self._went)
+        self._connection = Connection(url, trust=self._console_trust, came=self._came, received=self._received, went=self._went)
         self._ads = Ads(self.run_dir / "xds.sock", self._envoy_says)
         self._tuning = Tuning(options.state_dir / "proxy-settings")
         self._supervisor = self._supervise()
@@ -259,6 +267,9 @@ class Agent:
 
     # --- the console ---
 
+    def _console_trust(self) -> ssl.SSLContext:
+        return self._pins.context(self._keeper.identity.bundle if self._keeper.identity else "")
+
     def _came(self) -> None:
         self._console_says(session.Connected())
 
@@ -353,6 +364,7 @@ class Agent:
             log.error("the certificate that came is not used: %s", e)
             await self._connection.close(slowly=True)
             return
+        self._pins.follows(identity.bundle)
         self._console_says(session.Installed(identity.serial, identity.renew_at))
         self._serve_secrets()
         self._supervisor.start()

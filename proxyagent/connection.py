@@ -44,13 +44,13 @@ class Connection:
         self,
         url: str,
         *,
-        ca_file: str = "",
+        trust: Callable[[], ssl.SSLContext] = ssl.create_default_context,
         came: Callable[[], None],
         received: Callable[[FromConsole], None],
         went: Callable[[str], None],
     ) -> None:
         self._url = url
-        self._ssl = ssl.create_default_context(cafile=ca_file or None) if url.startswith("wss:") else None
+        self._trust = trust if url.startswith("wss:") else None
         self._came, self._received, self._went = came, received, went
         self._socket: ClientConnection | None = None
         self._out: asyncio.Queue[bytes] = asyncio.Queue()
@@ -105,7 +105,7 @@ class Connection:
             # both ends of every connection, and configuration comes once.
             socket = await connect(
                 self._url,
-                ssl=self._ssl,
+                ssl=self._trust() if self._trust else None,
                 max_size=MAX_FRAME,
                 compression=None,
                 ping_interval=None,

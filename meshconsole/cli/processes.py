@@ -33,6 +33,8 @@ def web(
     host: Annotated[str, typer.Option(help="Where to listen; 0.0.0.0 is everywhere.")] = "127.0.0.1",
     port: Annotated[int, typer.Option()] = 8000,
     workers: Annotated[int, typer.Option(help="Processes; more need a REDIS_URL and PostgreSQL.")] = 1,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve https and wss with a certificate of the mesh's own.")] = False,
+    tls_name: Annotated[list[str], typer.Option(help="A name or address by which agents reach it, for --tls. May be repeated.")] = [],  # noqa: B006
     tls_cert: Annotated[str, typer.Option(help="Certificate chain, to serve https and wss.")] = "",
     tls_key: Annotated[str, typer.Option(help="Its key.")] = "",
     access_log: Annotated[bool, typer.Option("--access-log", help="A line per request.")] = False,
@@ -50,9 +52,19 @@ def web(
     words += ["--access-log" if access_log else "--no-access-log", "--log-level", "info" if access_log else "warning"]
     # Whom to believe about X-Forwarded-For is the application's own setting (TRUSTED_PROXIES), for it ends up in the audit log.
     words += ["--no-proxy-headers", "--no-server-header"]
+    if tls:
+        os.environ["MESHCONSOLE_TLS_NAMES"] = " ".join(tls_name or _own_names(host))
+        become("meshconsole.ca.serving", *words)
     if tls_cert:
-        words += ["--ssl-certfile", tls_cert, *(["--ssl-keyfile", tls_key] if tls_key else [])]
+        become("meshconsole.ca.serving", *words, "--ssl-certfile", tls_cert, *(["--ssl-keyfile", tls_key] if tls_key else []))
     become("uvicorn", *words)
+
+
+def _own_names(host: str) -> list[str]:
+    import socket
+
+    everywhere = [] if host in ("0.0.0.0", "::") else [host]
+    return list(dict.fromkeys([*everywhere, socket.gethostname(), socket.getfqdn(), "localhost", "127.0.0.1"]))
 
 
 def worker(
