@@ -1,6 +1,7 @@
-"""IST0127 a security policy is for workloads that are not there; IST0101 an AuthorizationPolicy names a namespace that nobody knows."""
+"""IST0127 (IST0101 of a Telemetry) a policy is for workloads that are not there; IST0101 an AuthorizationPolicy names a namespace that nobody knows."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,6 +16,12 @@ def analyze(scene: Scene) -> Iterator[Message]:
     for kind in ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"):
         for policy in scene.of(kind):
             yield from _workloads(scene, policy)
+    for kind in ("ProxyConfig", "RateLimit"):
+        for policy in scene.of(kind):
+            if policy.workload_labels():
+                yield from _workloads(scene, policy)
+    for telemetry in scene.of("Telemetry"):
+        yield from _telemetry(scene, telemetry)
     for policy in scene.of("AuthorizationPolicy"):
         yield from _namespaces(scene, policy)
 
@@ -27,6 +34,14 @@ def _workloads(scene: Scene, policy: Any) -> Iterator[Message]:
     if not scene.selected(labels, None if whole_mesh else policy.metadata.namespace):
         text = f"No matching workloads for this resource with the following labels: {written(labels)}"
         yield finding(Level.WARNING, "IST0127", policy, "spec.selector", text)
+
+
+def _telemetry(scene: Scene, telemetry: Any) -> Iterator[Message]:
+    """Istio gives another code here; it is no error, for the workload may come later."""
+    labels = telemetry.workload_labels()
+    namespace = telemetry.metadata.namespace
+    if labels and not scene.selected(labels, None if namespace == scene.mesh.root_namespace else namespace):
+        yield replace(not_found(telemetry, "spec.selector", "selector", written(labels)), level=Level.WARNING)
 
 
 def _namespaces(scene: Scene, policy: Any) -> Iterator[Message]:

@@ -26,7 +26,7 @@ def analyze(scene: Scene) -> Iterator[Message]:
                 if not entry.providers:
                     name = f"{telemetry.metadata.name} in namespace {telemetry.metadata.namespace}"
                     text = f"The Telemetry {name} names no provider: it holds for those of the level above (Istio: ignored where there are none)"
-                    yield finding(Level.INFO, "IST0157", telemetry, f"spec.{section}[{i}].providers", text)
+                    yield finding(Level.WARNING, "IST0157", telemetry, f"spec.{section}[{i}].providers", text)
     for namespace, telemetries in by_namespace.items():
         yield from _several(scene, namespace, telemetries)
 

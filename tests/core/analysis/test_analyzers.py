@@ -337,3 +337,17 @@ spec: {egress: [{hosts: ["./*"]}], outboundTrafficPolicy: {mode: ALLOW_ANY%s}}
         ("IST0002", "Sidecar default", "spec.outboundTrafficPolicy.egressProxy")
     ]
     assert found(sidecar % "") == []
+
+
+@pytest.mark.parametrize(
+    ("api", "kind", "spec", "code"),
+    [
+        ("networking.istio.io/v1beta1", "ProxyConfig", "concurrency: 1", "IST0127"),
+        ("meshconsole.io/v1", "RateLimit", "limits: [{requests: 1}]", "IST0127"),
+        ("telemetry.istio.io/v1", "Telemetry", "accessLogging: [{disabled: true, providers: [{name: envoy}]}]", "IST0101"),
+    ],
+)
+def test_a_policy_for_workloads_that_are_not_there(api, kind, spec, code):
+    document = "apiVersion: %s\nkind: %s\nmetadata: {name: p}\nspec: {selector: {matchLabels: {app: %s}}, %s}"
+    assert found(document % (api, kind, "gone", spec)) == [(code, f"{kind} p", "spec.selector")]
+    assert found(document % (api, kind, "reviews", spec)) == []
