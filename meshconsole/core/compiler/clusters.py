@@ -20,6 +20,7 @@ from meshconsole.core.mesh.services import port_at
 from meshconsole.core.mesh.spiffe import spiffe_id
 from meshconsole.core.policies.base import Phase
 
+from . import networks
 from .client import NETWORK, ClientClass
 from .kinds import Kinds
 from .memo import Key, Result, Tracer
@@ -97,7 +98,7 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     facts = ClusterFacts(True, tuple(draft.hash_policy), grpc_web, undeclared and draft.tls is None, tuple(draft.tcp_proxy.items()))
     if _by_server_name(service):
         facts = facts._replace(by_name=port.target_port or port.number, dialled=443 if draft.tls else 80)
-    return Result(facts, render_cluster(draft, service, port, tracer))
+    return Result(facts, render_cluster(draft, service, port, tracer, view))
 
 
 def _by_server_name(service: Service) -> bool:
@@ -106,9 +107,13 @@ def _by_server_name(service: Service) -> bool:
     return is_wildcard(service.host) and service.resolution in (Resolution.NONE, Resolution.DYNAMIC_DNS)
 
 
-def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> tuple[Blob, ...]:
+def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer, view: UnitView) -> tuple[Blob, ...]:
     mesh = tracer.run.snapshot.mesh
-    targets = _targets(draft, service, port, tracer)
+    found = _targets(draft, service, port, tracer)
+    if service.resolution is Resolution.STATIC:
+        targets = networks.routed(found, view)
+    else:
+        targets = [target for _, target in found if target.address]
     dns = service.resolution in (Resolution.DNS, Resolution.DNS_ROUND_ROBIN)
     body = merged_metadata(
         draft.body, metadata(service=peer.service_words(service.host, service.name, service.namespace), origins=draft.origins)
@@ -163,7 +168,7 @@ def _alpn(protocol: Protocol, options: Json) -> list[str]:
     return [tls.ALPN] if protocol in (Protocol.TLS, Protocol.HTTPS, Protocol.TCP) else ["http/1.1"]
 
 
-def _targets(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> list[render.Target]:
+def _targets(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> list[tuple[Endpoint, render.Target]]:
     found = []
     for endpoint in service.endpoints:
         number = port_at(endpoint, port)
@@ -172,17 +177,16 @@ def _targets(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) 
         mtls = draft.mtls_forced or (draft.auto_mtls and endpoint.mtls)
         if mtls and endpoint.workload and not draft.mtls_forced:
             mtls = tracer.unit(("mtls", endpoint.namespace, endpoint.workload, number)).value
-        found.append(
-            render.Target(
-                address=endpoint.address,
-                port=number,
-                mtls=mtls,
-                peer=peer.describe(endpoint.workload, endpoint.namespace, endpoint.labels),
-                locality=endpoint.locality,
-                weight=endpoint.weight,
-                rank=_rank(endpoint, draft),
-            )
+        target = render.Target(
+            address=endpoint.address,
+            port=number,
+            mtls=mtls,
+            peer=peer.describe(endpoint.workload, endpoint.namespace, endpoint.labels),
+            locality=endpoint.locality,
+            weight=endpoint.weight,
+            rank=_rank(endpoint, draft),
         )
+        found.append((endpoint, target))
     return found
 
 

@@ -211,6 +211,8 @@ class MeshConfig:
     virtual_service_export: tuple[str, ...] = ("*",)
     destination_rule_export: tuple[str, ...] = ("*",)
     """exportTo of those that say none."""
+    networks: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
+    """(network, its gateways' (address, port)): through these it is reached from others."""
     access_log: AccessLog | None = None
     """What the agents relay to the console; None: nothing."""
     file_logs: tuple[FileLog, ...] = ()

@@ -105,7 +105,8 @@ def filled(service: Service, workloads: Iterable[Workload], declared: Iterable[E
         return service
     chosen = [each for each in declared if selects(service.selector, each.labels)]
     if service.resolution is Resolution.STATIC:
-        chosen = [each for each in chosen if is_address(each.address) or each.address.startswith(("/", "@"))]  # a name is DNS's to resolve
+        # A name is DNS's to resolve; without an address it is reached through its network's gateways.
+        chosen = [each for each in chosen if is_address(each.address) or each.address.startswith(("/", "@")) or not each.address]
     for workload in sorted(workloads, key=lambda w: w.id):
         if selects(service.selector, workload.labels):
             serves = {port.number for port in workload.ports}

@@ -10,12 +10,13 @@ from pydantic.alias_generators import to_camel
 
 from meshconsole.core.envoy.reporting import FileLog
 from meshconsole.core.mesh import model
-from meshconsole.core.resources import locality
+from meshconsole.core.resources import locality, networks
 from meshconsole.core.resources.common import Boolean, PositiveDuration, Whole, proto_duration
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.locality import LocalityLbSetting
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.names import export_faults
+from meshconsole.core.resources.networks import Network
 
 from . import _log_formats as log_formats
 from .base import Policy
@@ -159,6 +160,9 @@ class MeshConfigSpec(Model):
     """The same for VirtualServices."""
     default_destination_rule_export_to: list[str] = Field(default_factory=list)
     """The same for DestinationRules."""
+    mesh_networks: dict[str, Network] = Field(default_factory=dict)
+    """Network -> its gateways: endpoints of a network other than the client's are reached through them, by mutual TLS. Who names no network
+    is in all of them. Holds for endpoints with addresses (resolution STATIC, workloads), not for names."""
     enable_auto_mtls: Boolean = True
     """Mutual TLS between proxies of the mesh where nothing says otherwise. Default: true."""
 
@@ -185,6 +189,8 @@ class MeshConfig(Policy):
             yield self.error("spec.defaultConfig.gatewayTopology.numTrustedProxies", "must be 100 at most")
         for wrong in log_formats.problems(self.spec.access_log_format, self.spec.access_log_encoding == "JSON"):
             yield self.error("spec.accessLogFormat", wrong)
+        for path, text in networks.faults(self.spec.mesh_networks, "spec.meshNetworks"):
+            yield self.error(path, text)
         names: set[str] = set()
         for i, provider in enumerate(self.spec.extension_providers):
             path = f"spec.extensionProviders[{i}]"
@@ -214,6 +220,11 @@ class MeshConfig(Policy):
             allow_any=mode.startswith("ALLOW_ANY") if mode else mesh.allow_any,
             allow_any_dynamic=mode == "ALLOW_ANY_DYNAMIC_DNS",
             auto_mtls=spec.enable_auto_mtls,
+            networks=tuple(
+                (name, tuple((each.address, each.port) for each in network.gateways))
+                for name, network in sorted(spec.mesh_networks.items())
+                if network.gateways
+            ),
             trust_domain_aliases=tuple(dict.fromkeys((*mesh.trust_domain_aliases, *spec.trust_domain_aliases))),
             locality_lb=_json(spec.locality_lb_setting) if spec.locality_lb_setting else mesh.locality_lb,
             service_export=tuple(spec.default_service_export_to) or mesh.service_export,

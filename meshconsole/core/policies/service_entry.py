@@ -169,6 +169,8 @@ class ServiceEntry(Policy):
             path = f"spec.endpoints[{i}]"
             yield from ((f"{path}.{field}", text) for field, text in endpoint.problems())
             unix = endpoint.address.startswith(UNIX)
+            if not endpoint.address and endpoint.network and mode is not EntryResolution.STATIC:
+                yield f"{path}.address", "address is required: only resolution STATIC reaches networks through their gateways"
             if unix and len(spec.ports) > 1:
                 yield f"{path}.address", "a Unix socket serves exactly one service port"
             if unix and mode is not EntryResolution.STATIC:

@@ -22,6 +22,10 @@ class WorkloadEntry(Policy):
 
     def check(self) -> Iterator[Message]:
         yield from (self.error(f"spec.{field}", text) for field, text in self.spec.problems())
+        if not self.spec.address and self.spec.network:
+            yield self.warning(
+                "spec.address", f"address is unset with network {self.spec.network!r}: it is reached through its gateways only"
+            )
 
     def endpoints(self) -> Iterator[Endpoint]:
         yield declared(self.spec, self.metadata.namespace)

@@ -17,13 +17,14 @@ PORT_NAME = re.compile(r"[a-zA-Z0-9]([-a-zA-Z0-9]{0,60}[a-zA-Z0-9])?")
 
 class WorkloadEndpoint(Model):
     address: str = Field(default="", max_length=256)
-    """An IP address; `unix:///path` of a socket on the client's host (resolution STATIC, one port); or a host name (resolution DNS)."""
+    """An IP address; nothing, where a network is named and reached through its gateways; `unix:///path` of a socket on the client's host (resolution STATIC, one port); or a host name (resolution DNS)."""
     ports: dict[str, Whole] = Field(default_factory=dict)
     """Name of a service's port -> port at this endpoint, where it differs. Not for Unix sockets."""
     labels: dict[str, str] = Field(default_factory=dict)
     """What selectors and subsets look at. `security.istio.io/tlsMode: istio` says that a proxy of the mesh stands there and takes mutual TLS."""
     network: str = Field(default="", max_length=2048)
-    """Name of the network. Endpoints of every network are dialled directly: there are no gateways between networks yet."""
+    """Name of the network. Clients of another network reach the endpoint through the gateways that the MeshConfig's meshNetworks names for
+    it, by mutual TLS; without any, directly."""
     locality: str = Field(default="", max_length=2048)
     """`region/zone/sub-zone`."""
     weight: Uint32 = 0
@@ -35,7 +36,8 @@ class WorkloadEndpoint(Model):
         """(field, what is wrong), whatever the service is."""
         address = self.address
         if not address:
-            yield "address", "address is required"
+            if not self.network:
+                yield "address", "address is required"
         elif address.startswith(UNIX):
             path = address.removeprefix(UNIX)
             if not path.startswith(("/", "@")):
