@@ -96,12 +96,12 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         draft.http_options.setdefault("use_downstream_protocol_config", {"http_protocol_options": {}, "http2_protocol_options": {}})
     grpc_web = port.protocol is Protocol.GRPC_WEB
     facts = ClusterFacts(True, tuple(draft.hash_policy), grpc_web, undeclared and draft.tls is None, tuple(draft.tcp_proxy.items()))
-    if _by_server_name(service):
+    if by_server_name(service):
         facts = facts._replace(by_name=port.target_port or port.number, dialled=443 if draft.tls else 80)
     return Result(facts, render_cluster(draft, service, port, tracer, view))
 
 
-def _by_server_name(service: Service) -> bool:
+def by_server_name(service: Service) -> bool:
     """A wildcard whose names are looked up when they are called; or that leaves the address to its caller: only the name in TLS says where
     that was going (one in Host makes a cluster of its own: UnitView.reached)."""
     return is_wildcard(service.host) and service.resolution in (Resolution.NONE, Resolution.DYNAMIC_DNS)
@@ -123,7 +123,7 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
     if None in draft.credentials.values():
         # What it is to be secured with is not there: better no endpoint than one that is spoken to without.
         return (blob(XdsType.CDS, draft.name, render.static(body, []), origins),)
-    if _by_server_name(service):
+    if by_server_name(service):
         body = render.by_server_name(body)
     elif dns or draft.passthrough or service.resolution is Resolution.NONE:
         if draft.passthrough or (not targets and not service.endpoints):

@@ -19,13 +19,13 @@ from meshconsole.core.envoy.resource_set import Origin, XdsType
 from meshconsole.core.envoy.vocabulary import metadata
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts
-from meshconsole.core.mesh.model import Port, Resolution, Service, Workload
+from meshconsole.core.mesh.model import Port, Service, Workload
 from meshconsole.core.mesh.snapshot import Snapshot
 
 from . import reporting, resolve
 from .chain_matches import Matches
 from .client import ClientClass
-from .clusters import BY_NAME
+from .clusters import BY_NAME, by_server_name
 from .kinds import Kinds
 from .memo import Key, Result, Tracer
 from .view import UnitView
@@ -104,8 +104,8 @@ def _others(view: UnitView, client: ClientClass, port: int) -> str:
 
 
 def _can_be_meant(service: Service, port: Port) -> bool:
-    """A wildcard that leaves the address to its caller (resolution NONE) is meant by the server names of TLS, and by nothing else."""
-    return port.protocol.is_tls or not (hosts.is_wildcard(service.host) and service.resolution is Resolution.NONE)
+    """A wildcard of which the name says all that is known is meant by the server names of TLS, and by nothing else."""
+    return port.protocol.is_tls or not by_server_name(service)
 
 
 def _addresses(service: Service) -> list[str]:
