@@ -202,7 +202,7 @@ OIDC_ROLES = env.json("OIDC_ROLES", default={})
 """What a group gives: {"mesh-admins": {"*": "admin"}, "payments-team": {"payments": "editor"}}."""
 OIDC_REQUIRED_GROUPS = env.list("OIDC_REQUIRED_GROUPS", default=[])
 """Who is in none of these may not sign in; empty: everybody that the provider knows may, and sees what their groups give."""
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = ["meshconsole.accounts.hashing.Argon2", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 
