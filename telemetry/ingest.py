@@ -14,7 +14,7 @@ from .labels import COUNTERS, DURATION, SIZES, Key, key
 from .models import AgentCursor
 from .rollup import FINEST, window
 from .series import Dictionary
-from .upsert import add_up, advance
+from .upsert import OF_SIZES, add_up, advance
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ _DURATION = len(_COLUMNS)
 _SIZE = {"istio_request_bytes": _DURATION + 1, "istio_response_bytes": _DURATION + 2}
 _BUCKETS = _DURATION + 3
 _WIDTH = _BUCKETS + SIZE
+_SIZE_BUCKETS = {"istio_request_bytes": _WIDTH, "istio_response_bytes": _WIDTH + SIZE}
+_WHOLE = _WIDTH + 2 * SIZE
 
 
 class Malformed(ValueError):
@@ -56,7 +58,9 @@ def store(proxy_id: str, epoch: str, seq: int, batch: bytes, *, now: float | Non
         if not advance(proxy_id, epoch, seq, at, covered, int(now)):
             return AgentCursor.objects.values_list("seq", flat=True).get(proxy_id=proxy_id, epoch=epoch)
         ids = dictionary.ids(proxy_id, list(rows), int(now))
-        add_up(at, _by_series(ids, rows))
+        by_series = _by_series(ids, rows)
+        add_up(at, [(series, row[:_WIDTH]) for series, row in by_series])
+        add_up(at, [(series, sizes) for series, row in by_series if any(sizes := row[_WIDTH:])], OF_SIZES)
         transaction.on_commit(ids.keep)
     return seq
 
@@ -86,12 +90,14 @@ def figures(batch: samples.Batch) -> dict[Key, list[float]]:
         if len(histogram.buckets) != len(batch.bounds) + 1:
             raise Malformed(f"{histogram.name} has {len(histogram.buckets)} buckets for {len(batch.bounds)} bounds")
         row = _row(rows, histogram.labels)
+        buckets = histogram.buckets if batch.bounds == samples.ISTIO_BOUNDS else rebucket(histogram.buckets, batch.bounds)
         if histogram.name == DURATION:
-            buckets = histogram.buckets if batch.bounds == samples.ISTIO_BOUNDS else rebucket(histogram.buckets, batch.bounds)
             row[_DURATION] += histogram.sum
-            row[_BUCKETS:] = map(add, row[_BUCKETS:], buckets)
+            first = _BUCKETS
         else:
             row[_SIZE[histogram.name]] += round(histogram.sum)
+            first = _SIZE_BUCKETS[histogram.name]
+        row[first : first + SIZE] = map(add, row[first : first + SIZE], buckets)
     return rows
 
 
@@ -99,7 +105,7 @@ def _row(rows: dict[Key, list[float]], labels: samples.Labels) -> list[float]:
     k = key(labels)
     row = rows.get(k)
     if row is None:
-        row = rows[k] = [0] * _WIDTH
+        row = rows[k] = [0] * _WHOLE
     return row
 
 

@@ -83,6 +83,38 @@ TABLES: dict[Resolution, type[Window]] = {
 }
 
 
+SIZES = tuple(f"{side}{i}" for side in ("q", "r") for i in range(SIZE))
+
+
+class Sizes(models.Model):
+    """The sizes of one series' requests (`q0`..`q19`) and responses (`r0`..`r19`) in one window, in bytes per bucket of samples.ISTIO_BOUNDS."""
+
+    pk = models.CompositePrimaryKey("window", "series")
+    window = models.BigIntegerField()
+    series = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.series} at {self.window}"
+
+
+for _bucket in SIZES:
+    Sizes.add_to_class(_bucket, models.BigIntegerField(default=0))
+
+
+class MinuteSizes(Sizes):
+    __str__ = Sizes.__str__
+
+
+class HourSizes(Sizes):
+    __str__ = Sizes.__str__
+
+
+SIZE_TABLES: dict[Resolution, type[Sizes]] = {Resolution.MINUTE: MinuteSizes, Resolution.HOUR: HourSizes}
+
+
 class AgentCursor(models.Model):
     """How far an agent's batches are stored: (epoch, seq) moves in the same transaction as what it counts."""
 

@@ -17,12 +17,14 @@ from .edges import Edge, Peer, Response, failure
 from .golden import Direction, Golden, Subject
 from .labels import STANDARD
 from .rollup import step_for
+from .sized import MORE, Asked
 from .stores import embedded
 from .stores.errors import Refused, Unavailable
 from .summary import Summary, summary
 
 __all__ = [
     "METRICS",
+    "MORE",
     "Edge",
     "Golden",
     "Line",
@@ -93,11 +95,11 @@ def series(
     now: float | None = None,
 ) -> list[Line]:
     """
-    A chart: `metric` is one of METRICS; `by` and `where` name Istio's labels. `step` is in seconds, None: about 120 points; it grows to
+    A chart: `metric` is one of METRICS or MORE; `by` and `where` name Istio's labels. `step` is in seconds, None: about 120 points; it grows to
     what is still kept. The newest, unfinished 10 s are left out. Raises ValueError.
     """
-    if metric not in METRICS:
-        raise ValueError(f"metric is {metric!r}; it may be {', '.join(METRICS)}")
+    if metric not in METRICS and metric not in MORE:
+        raise ValueError(f"metric is {metric!r}; it may be {', '.join((*METRICS, *MORE))}")
     if unknown := sorted({*by, *(where or ())} - set(STANDARD)):
         raise ValueError(f"{', '.join(unknown)}: no label of Istio's standard metrics")
     if not start < end:
@@ -106,6 +108,8 @@ def series(
     step = step_for(start, end, now) if step is None else step
     if step < 10 or step % 10 or (end - start) / step > 11_000:
         raise ValueError(f"step is {step} s; it must be a multiple of 10 and give 11,000 points at most")
+    if metric in MORE:
+        return _store().more(MORE[metric], start, end, step, by, where or {}, now)
     return _store().series(metric, start, end, step, by, where or {}, now)
 
 
@@ -125,6 +129,10 @@ class Store(Protocol):
 
     def series(
         self, metric: str, start: float, end: float, step: int, by: Sequence[str], where: Mapping[str, str | Collection[str]], now: float
+    ) -> list[Line]: ...
+
+    def more(
+        self, asked: Asked, start: float, end: float, step: int, by: Sequence[str], where: Mapping[str, str | Collection[str]], now: float
     ) -> list[Line]: ...
 
 

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import F, Max, Sum
 
 from .keeping import Kept, surplus
-from .models import TABLES, AccessRecord, AgentCursor, Series, SpanPiece, TraceSummary
+from .models import SIZE_TABLES, TABLES, AccessRecord, AgentCursor, Series, SpanPiece, TraceSummary
 from .rollup import RETENTION, Resolution
 
 FORGET_CURSOR = 90 * 86400
@@ -69,6 +69,8 @@ def _drop(ids: list[str]) -> int:
 def delete_expired(now: float) -> dict[str, int]:
     """Drop windows beyond their retention, series without any window left, and cursors of epochs long gone; how many rows of each."""
     deleted = {r.name.lower(): _delete(TABLES[r]._meta.db_table, '"window"', int(now) - RETENTION[r]) for r in Resolution}
+    for r, table in SIZE_TABLES.items():
+        deleted[f"{r.name.lower()}_sizes"] = _delete(table._meta.db_table, '"window"', int(now) - RETENTION[r])
     oldest = int(now) - RETENTION[Resolution.HOUR] - 86400  # last_seen may be an hour behind its windows
     deleted["series"] = _delete(Series._meta.db_table, '"last_seen"', oldest)
     deleted["cursors"] = _delete(AgentCursor._meta.db_table, '"updated"', int(now) - FORGET_CURSOR)

@@ -4,11 +4,14 @@ from collections.abc import Collection, Iterator, Sequence
 
 from django.db import connection
 
+from telemetry import sized
 from telemetry.charts import Line, lines
 from telemetry.edges import Edge, Figures, Place, fold
-from telemetry.labels import Key
-from telemetry.models import BUCKETS, TABLES, AgentCursor
+from telemetry.histogram import SIZE
+from telemetry.labels import COUNTERS, Key
+from telemetry.models import BUCKETS, SIZE_TABLES, SIZES, TABLES, AgentCursor
 from telemetry.rollup import FINEST, Resolution, Tile, kept, tiles
+from telemetry.sized import Asked
 
 from .dictionary import Dictionary, Where
 
@@ -59,6 +62,35 @@ def series(metric: str, start: float, end: float, step: int, by: Sequence[str], 
             yield at, dictionary.keys[number], dictionary.places[number], tuple(values)
 
     return lines(metric, rows(), steps, by)
+
+
+def more(asked: Asked, start: float, end: float, step: int, by: Sequence[str], where: Where, now: float) -> list[Line]:
+    finest = kept(start, now) if asked.q is None else max(kept(start, now), Resolution.MINUTE)
+    step = -(-step // finest) * finest
+    first, last = int(start // step * step), int(min(end, now // FINEST * FINEST))
+    steps = [(at, float(min(at + step, last) - at)) for at in range(first, last, step)]
+    dictionary = _names()
+    numbers = dictionary.matching(where)
+    if not steps or not numbers:
+        return sized.lines(asked, (), steps, by)
+    table, columns = _held(asked, finest)
+    sums = ", ".join(f'CAST(SUM("{c}") AS bigint)' for c in columns)
+    names = ", ".join(map(str, numbers))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f'SELECT "window" - "window" %% {step} AS "at", "series", {sums} FROM "{table}" '  # noqa: S608
+            f'WHERE "window" >= %s AND "window" < %s AND "series" IN ({names}) GROUP BY "at", "series"',
+            [first, last],
+        )
+        rows = [(at, dictionary.keys[number], values) for at, number, *values in cursor.fetchall() if any(values)]
+    return sized.lines(asked, rows, steps, by)
+
+
+def _held(asked: Asked, resolution: Resolution) -> tuple[str, Sequence[str]]:
+    """The table that has it, and the columns."""
+    if asked.q is None:
+        return TABLES[resolution]._meta.db_table, (COUNTERS[asked.metric],)
+    return SIZE_TABLES[resolution]._meta.db_table, SIZES[:SIZE] if asked.metric == "istio_request_bytes" else SIZES[SIZE:]
 
 
 def _names() -> Dictionary:

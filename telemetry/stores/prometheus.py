@@ -16,10 +16,12 @@ from prometheus_api_client import PrometheusApiClientException, PrometheusConnec
 from requests.exceptions import RequestException
 
 from telemetry import edges as figures
+from telemetry import sized
 from telemetry.charts import Line, lines
 from telemetry.edges import Edge, Figures, Identity, Place, fold, place
 from telemetry.labels import DURATION, STANDARD, Key
 from telemetry.samples import ISTIO_BOUNDS
+from telemetry.sized import Asked
 
 from .dictionary import Where
 from .errors import Refused, Unavailable
@@ -70,6 +72,23 @@ class Prometheus:
         places = {key: place(key) for _, key in rows}
         counted = set(_once(places.items(), by))
         return lines(metric, ((at - step, key, places[key], row) for (at, key), row in rows.items() if key in counted), steps, by)
+
+    def more(self, asked: Asked, start: float, end: float, step: int, by: Sequence[str], where: Where, now: float) -> list[Line]:
+        step = step if asked.q is None else -(-step // sized.FINEST_SIZE) * sized.FINEST_SIZE  # as the embedded store
+        first, last = int(start // step * step), min(end, now)
+        steps = [(at, float(min(at + step, last) - at)) for at in range(first, int(last), step)]
+        if not steps:
+            return sized.lines(asked, (), steps, by)
+        begin, finish = (datetime.fromtimestamp(t + step, UTC) for t in (first, steps[-1][0]))
+        name, more = (asked.metric, "") if asked.q is None else (f"{asked.metric}_bucket", ", le")
+        answer = self._said(lambda: self._api.custom_query_range(_increase(name, more, where, step), begin, finish, str(step)))
+        series = ((m["metric"], m["values"]) for m in answer)
+        rows: list[sized.Row]
+        if asked.q is None:
+            rows = [(round(at) - step, _key(labels), (float(value),)) for labels, values in series for at, value in values]
+        else:
+            rows = [(at - step, key, buckets) for (at, key), buckets in _buckets(series).items()]
+        return sized.lines(asked, rows, steps, by)
 
     def instant(self, promql: str, at: float) -> list[tuple[Mapping[str, str], float]]:
         """Any query that gives a vector."""
@@ -127,21 +146,29 @@ def _rows(ask: Any) -> dict[tuple[int, Key], Figures]:
             key = _key(labels)
             for at, value in values:
                 row(at, key)[position] = float(value) if position == figures.DURATION else round(float(value))
+    for (at, key), buckets in _buckets(ask(f"{DURATION}_bucket", ", le")).items():
+        row(at, key)[figures.BUCKETS :] = buckets
+    return {key: tuple(values) for key, values in found.items()}
+
+
+def _buckets(series: Iterable[tuple[dict[str, str], Iterable[Any]]]) -> dict[tuple[int, Key], list[int]]:
+    """(time, label set) -> what fell into each bucket, out of cumulative ones."""
     cumulative: dict[tuple[int, Key], dict[int, float]] = {}
-    for labels, values in ask(f"{DURATION}_bucket", ", le"):
+    for labels, values in series:
         bucket = _BUCKET.get(float(labels.get("le", "nan")))
         if bucket is None:
             continue  # bounds that are not Istio's: a quantile over a mixture would be wrong
         key = _key(labels)
         for at, value in values:
             cumulative.setdefault((round(at), key), {})[bucket] = float(value)
-    for (at, key), by_bucket in cumulative.items():
-        into, below = row(at, key), 0
+    found: dict[tuple[int, Key], list[int]] = {}
+    for where, by_bucket in cumulative.items():
+        into, below = found.setdefault(where, []), 0
         for bucket in range(len(_BUCKET)):
             upto = max(round(by_bucket.get(bucket, 0.0)), below)  # a bucket that is missing has not moved
-            into[figures.BUCKETS + bucket] = upto - below
+            into.append(upto - below)
             below = upto
-    return {key: tuple(values) for key, values in found.items()}
+    return found
 
 
 def _key(labels: dict[str, str]) -> Key:

@@ -21,17 +21,16 @@ Line = tuple[str, float]
 
 
 def lines(batch: bytes, durations: bool = True) -> list[Line]:
-    """A batch as what an agent would serve for it: 25 series per label set, or 1 (the sizes as sums, which is what we store of them)."""
+    """A batch as what an agent would serve for it: 67 series per label set of requests, or its counters alone."""
     decoded = samples.decode(batch)
     found: list[Line] = [(f"{c.name}{{{_labels(c.labels)}}}", c.value) for c in decoded.counters]
     for h in decoded.histograms if durations else ():
         text = _labels(h.labels)
-        if h.name.endswith("milliseconds"):
-            total = 0
-            for bound, n in zip((*map(str, ISTIO_BOUNDS), "+Inf"), h.buckets, strict=True):
-                total += n
-                found.append((f'{h.name}_bucket{{{text},le="{bound}"}}', total))
-            found.append((f"{h.name}_count{{{text}}}", h.count))
+        total = 0
+        for bound, n in zip((*map(str, ISTIO_BOUNDS), "+Inf"), h.buckets, strict=True):
+            total += n
+            found.append((f'{h.name}_bucket{{{text},le="{bound}"}}', total))
+        found.append((f"{h.name}_count{{{text}}}", h.count))
         found.append((f"{h.name}_sum{{{text}}}", h.sum))
     return found
 

@@ -15,7 +15,7 @@ from meshconsole.cli.up import free_port
 from telemetry import ingest, query
 from tests.benchmarks._prometheus import lines
 
-from .traffic import HOST, batch, requests
+from .traffic import HOST, batch, connections, messages, requests
 
 EVERY = (
     requests("a-v1", "b-v1", 40, 7.0),
@@ -25,6 +25,10 @@ EVERY = (
     requests("a-v1", "b-v1", 44, 7.0, reporter="destination"),
     requests("a-v1", "b-v2", 10, 30.0, reporter="destination", connection_security_policy="none"),
     requests("unknown", "b-v2", 5, 30.0, reporter="destination"),
+    connections("a-v1", "db-v1", 6, 60_000, 3_000),
+    connections("a-v1", "db-v1", 6, 60_000, 3_000, reporter="destination"),
+    messages("a-v1", "b", 35, 20),
+    messages("b-v1", "b", 35, 20, reporter="destination"),
 )
 """Five seconds of it."""
 STEP, STEPS = 5, 72
@@ -111,15 +115,16 @@ def test_edges_are_the_same(both):
     assert [(e.source, e.destination, e.service, e.protocol, e.reporter) for e in theirs] == [
         (e.source, e.destination, e.service, e.protocol, e.reporter) for e in embedded
     ]
-    assert len(theirs) == 4
+    assert len(theirs) == 5
     for mine, other in zip(embedded, theirs, strict=True):
         assert other.rate == pytest.approx(mine.rate, rel=0.02)
         assert other.error_share == pytest.approx(mine.error_share, abs=0.02)
         assert set(other.codes) == set(mine.codes) and set(other.flags) == set(mine.flags)
-        assert (other.p50, other.p95, other.p99) == pytest.approx((mine.p50, mine.p95, mine.p99), rel=0.02)
+        assert [p or 0 for p in (other.p50, other.p95, other.p99)] == pytest.approx([p or 0 for p in (mine.p50, mine.p95, mine.p99)], rel=0.02)
         assert (mine.mtls_share is None) == (other.mtls_share is None)
         assert other.mtls_share == (None if mine.mtls_share is None else pytest.approx(mine.mtls_share, abs=0.02))
         assert other.request_bytes == pytest.approx(mine.request_bytes, rel=0.02)
+        assert (other.sent, other.received, other.connections) == pytest.approx((mine.sent, mine.received, mine.connections), rel=0.02)
 
 
 def test_golden_signals_are_the_same(both):
@@ -140,6 +145,22 @@ def test_charts_are_the_same(both):
             assert [at for at, _ in other.points] == [at for at, _ in mine.points]
             for (_, a), (_, b) in zip(mine.points, other.points, strict=True):
                 assert b == pytest.approx(a, rel=0.02)
+
+
+def test_sizes_messages_and_connections_are_the_same(both):
+    expected = {
+        "tcp_sent": 60_000 / STEP, "tcp_received": 3_000 / STEP, "connections": 6 / STEP, "closed_connections": 6 / STEP,
+        "request_messages": 35 / STEP, "response_messages": 20 / STEP, "request_size_p50": 375.0, "response_size_p95": 2425.0,
+    }  # fmt: skip
+    for metric, value in expected.items():
+        embedded, theirs = both(lambda start, end, m=metric: query.series(m, start, end, 60, now=end))
+        for (line,) in (embedded, theirs):
+            assert len(line.points) == 2 and [v for _, v in line.points] == pytest.approx([value] * 2, rel=0.02), metric
+    embedded, theirs = both(
+        lambda start, end: query.series("request_messages", start, end, 60, ["reporter", "destination_service"], now=end)
+    )
+    named = [{"reporter": r, "destination_service": HOST.format("b")} for r in ("destination", "source")]
+    assert [line.labels for line in embedded] == [line.labels for line in theirs] == named
 
 
 def test_namespaces_bound_the_edges(both):

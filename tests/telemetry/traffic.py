@@ -58,6 +58,20 @@ def requests(source: str, destination: str, n: int, milliseconds: float = 7.0, *
     )
 
 
+def connections(source: str, destination: str, n: int, sent: int, received: int, **more: str) -> tuple[list[Counter], list[Histogram]]:
+    """n TCP connections that opened and closed, with the bytes of all of them."""
+    of = labels(source, destination, code="0", **({"request_protocol": "tcp"} | more))
+    figures = {"connections_opened": n, "connections_closed": n, "sent_bytes": sent, "received_bytes": received}
+    return [Counter(f"istio_tcp_{name}_total", of, value) for name, value in figures.items()], []
+
+
+def messages(source: str, service: str, requests: int, responses: int, reporter: str = "source") -> tuple[list[Counter], list[Histogram]]:
+    """gRPC messages as an agent tells them: of a service, and of no peer."""
+    ends = (source, "unknown") if reporter == "source" else ("unknown", source)
+    of = labels(*ends, reporter=reporter, code="", service=service, request_protocol="", response_flags="")
+    return [Counter("istio_request_messages_total", of, requests), Counter("istio_response_messages_total", of, responses)], []
+
+
 def batch(*parts: tuple[list[Counter], list[Histogram]], end: float = NOW, seconds: float = 5.0) -> bytes:
     counters = tuple(c for part in parts for c in part[0])
     histograms = tuple(h for part in parts for h in part[1])
