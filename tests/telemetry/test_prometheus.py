@@ -120,7 +120,9 @@ def test_edges_are_the_same(both):
         assert other.rate == pytest.approx(mine.rate, rel=0.02)
         assert other.error_share == pytest.approx(mine.error_share, abs=0.02)
         assert set(other.codes) == set(mine.codes) and set(other.flags) == set(mine.flags)
-        assert [p or 0 for p in (other.p50, other.p95, other.p99)] == pytest.approx([p or 0 for p in (mine.p50, mine.p95, mine.p99)], rel=0.02)
+        assert [p or 0 for p in (other.p50, other.p95, other.p99)] == pytest.approx(
+            [p or 0 for p in (mine.p50, mine.p95, mine.p99)], rel=0.02
+        )
         assert (mine.mtls_share is None) == (other.mtls_share is None)
         assert other.mtls_share == (None if mine.mtls_share is None else pytest.approx(mine.mtls_share, abs=0.02))
         assert other.request_bytes == pytest.approx(mine.request_bytes, rel=0.02)
