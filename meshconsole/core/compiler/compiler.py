@@ -31,10 +31,10 @@ class Compiler:
         """What `workload`'s proxy shall hold. Equal inputs give the same Blob objects, for whichever proxy; and the same ResourceSet
         object as the last time where nothing changed for this proxy."""
         run = self._under(snapshot)
+        failures: list[Failure] = []
         if workload.kind is ProxyKind.GATEWAY:
-            failures: list[Failure] = []
             return self._put_together(workload, gateway.units(run, workload, failures), None, failures)
-        told = run.attempt(("reporting", workload.namespace, workload.name), labels_of(workload), [])
+        told = run.attempt(("reporting", workload.namespace, workload.name), labels_of(workload), failures)
         scope = replace(self.scope(snapshot, workload), told=told.value.client if told and told.value else None)
         client = ClientClass.of(scope, workload.outbound_port)
         shared = self._outbound(run, client, labels_of(workload), demand)
@@ -43,7 +43,7 @@ class Compiler:
         keys.append(("added", workload.namespace, False))
         taken = egress.addresses(scope, workload)
         keys += [key for key in outbound_tcp.listener_keys(snapshot, workload, client, shared.tcp) if egress.place(key) not in taken]
-        failures = list(shared.failures)
+        failures += shared.failures
         own = [unit for key in keys if (unit := run.attempt(key, labels_of(workload), failures)) is not None]
         called = dict.fromkeys(name for unit in own if unit.key[0] in ("inbound", "added") for name in unit.value)
         asked = [run.attempt(("cluster", client, name), labels_of(workload), failures) for name in called]

@@ -148,17 +148,17 @@ def _destination(fields: tuple[tuple[str, str], ...]) -> Json:
 
 
 def _selected(wanted: AccessLog, http: bool, besides: Sequence[Json]) -> Json:
-    """Any of these. A response flag alone is an error too: of a request that nobody answered, or of a connection."""
+    """Any of these, looked at for every request; so the keys of Envoy's runtime, which it hashes each time, are short. A response flag alone is an error too: of a request that nobody answered, or of a connection."""
     if wanted.expression:
         return _any([selected(wanted.expression), *besides])
     any_of: list[Json] = [{"response_flag_filter": {}}, *besides]
     if http:
-        any_of.append({"status_code_filter": {"comparison": _at_least(400, "meshconsole.access_log.errors_from")}})
+        any_of.append({"status_code_filter": {"comparison": _at_least(400, "al.e")}})
         if wanted.slow_ms > 0:
-            any_of.append({"duration_filter": {"comparison": _at_least(wanted.slow_ms, "meshconsole.access_log.slow_ms")}})
+            any_of.append({"duration_filter": {"comparison": _at_least(wanted.slow_ms, "al.s")}})
     if wanted.sampling > 0:
         share = {"numerator": min(round(wanted.sampling * MILLION / 100), MILLION), "denominator": "MILLION"}
-        any_of.append({"runtime_filter": {"runtime_key": "meshconsole.access_log.sampling", "percent_sampled": share}})
+        any_of.append({"runtime_filter": {"runtime_key": "al.p", "percent_sampled": share}})
     return _any(any_of)
 
 
