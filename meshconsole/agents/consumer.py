@@ -20,7 +20,7 @@ from meshconsole.xds.threads import in_database
 from proxyagent import protocol
 from telemetry.spans import Origin
 
-from . import enrolment, limits
+from . import enrolment, limits, refusals
 from .intake import Intake
 from .logs import logs
 from .newest import Newest
@@ -47,6 +47,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
         self.link: Link | None = None
         self.intake: Intake | None = None
         self.goodbye = self.closing = False
+        self.claimed = ""
+        """The name under which it came."""
         self.labels: dict[str, str] = {}
         self.origin: Origin | None = None
         self.frames = limits.Bucket(100, 500)
@@ -96,6 +98,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         if not isinstance(hello, protocol.Hello):
             raise Refusal("malformed", f"the conversation begins with Hello, not {type(hello).__name__}")
         enrolment.check_protocol(hello)
+        self.claimed = f"{hello.workload.namespace}/{hello.workload.name}"
         challenge = protocol.Challenge(secrets.token_bytes(32), enrolment.console_name())
         self._say(challenge)
         answer: Any = await self._expect(protocol.Join, protocol.Prove)
@@ -152,6 +155,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
             if e.code == "revoked":
                 raise
             log.warning("%s got no new certificate: %s", link.facts.proxy_id, e)
+            await refusals.note(self.address, link.facts.proxy_id, e.code, str(e))
             self._say(protocol.Certificate(b"", error=str(e)))
         except (DatabaseError, InterfaceError, OSError):
             self._say(protocol.Certificate(b"", error="the console's database does not answer"))
@@ -203,6 +207,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         self.closing = True
         measures.REFUSED_AGENTS.labels(frame.code).inc()
         self._say(frame)
+        await refusals.note(self.address, self.claimed, frame.code, frame.message)
         with contextlib.suppress(Exception):  # whichever way the server says that the socket is gone
             await asyncio.wait_for(self.outbox.emptied(), 5)
             await self.close(1008 if frame.code in ("malformed", "busy") else 4000)

@@ -26,6 +26,10 @@ class Bucket:
         self._at = now
         return max(0.0, -self._left / self.rate)
 
+    def left(self) -> float:
+        """How much could be taken without waiting."""
+        return min(self.burst, self._left + (self._clock() - self._at) * self.rate)
+
     async def take(self, cost: float = 1.0) -> None:
         if seconds := self.wait(cost):
             await asyncio.sleep(min(seconds, 30.0))

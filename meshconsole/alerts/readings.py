@@ -35,6 +35,8 @@ class Readings:
     edges: Mapping[Period, Collection[Edge]] = field(default_factory=dict)
     proxies: Collection[status.ProxyStatus] = ()
     certificates: Collection[ca.Certificate] = ()
+    expiring: Collection[ca.Expiry] = ()
+    """What ends soon besides."""
     burns: Mapping[tuple[str, str], Collection[Burning]] = field(default_factory=dict)
     """Objective (namespace, name) -> its pairs of windows."""
 
@@ -72,6 +74,7 @@ def gather(periods: Collection[Period], now: datetime, *, proxies: bool, certifi
         edges,
         tuple(status.proxies()) if proxies else (),
         tuple(ca.certificates(current=True, limit=10_000, now=now)) if certificates else (),
+        tuple(ca.expiring(now)) if certificates else (),
         answers={q: said for q in sorted(set(queries)) for said in [_answer(q, at)] if said is not None},
     )
 

@@ -1,5 +1,6 @@
 """Each condition, by the smallest mesh that breaches it and one that just does not."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from meshconsole.alerts.readings import Readings
 from meshconsole.core.policies.alert_rule import Condition
 from meshconsole.core.resources.messages import Invalid
 
-from .mesh import HOST, NOW, breached, certificate, edge, findings, proxy, ruled
+from .mesh import HOST, NOW, breached, certificate, edge, findings, proxy, readings, ruled
 
 REVIEWS = HOST.format("reviews")
 
@@ -81,6 +82,18 @@ def test_a_service_that_is_not_asked_any_more_has_dropped():
 
 def test_a_named_service_without_requests_is_below_any_limit():
     assert breached(ruled({"requestRate": {"below": 0.1}}, target={"service": "reviews"}), now=[]) == [REVIEWS]
+
+
+def test_what_ends_besides_is_found_by_a_rule_about_the_whole_mesh():
+    from meshconsole.ca.expiries import Expiry
+
+    root = Expiry("root", "1", "", NOW + timedelta(days=100), False, "The root certificate 1 ends")
+    late = Expiry("workload", "default/a", "default", NOW, True, "told as a certificate already")
+    said = replace(readings(), expiring=(root, late))
+    condition = conditions.all_()["certificate_expiry"]
+    rule = ruled({"certificateExpiry": {}}, namespace="istio-system")
+    assert [f.summary for f in condition.findings(rule, said) if f.breached] == ["The root certificate 1 ends"]
+    assert list(condition.findings(ruled({"certificateExpiry": {}}), said)) == []
 
 
 def test_a_certificate_that_ends_soon_is_found_and_a_revoked_one_is_not():

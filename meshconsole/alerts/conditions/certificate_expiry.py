@@ -31,6 +31,13 @@ class CertificateExpiryCondition(Condition):
             ends = f"ends in {span(int(left) // 60 * 60 or 60)}" if left > 0 else "has ended"
             labels = {"namespace": namespace, "workload": name}
             yield Finding(c.proxy_id, breached, f"The certificate of {c.proxy_id} {ends} ({c.not_after:%Y-%m-%d %H:%M} UTC)", left, labels)
+        if target.workload or target.namespace:
+            return
+        # The mesh's own: a root, an intermediate, a credential. Those are warned of as long before as the certificates page does.
+        for e in readings.expiring:
+            if e.kind != "workload":
+                left = (e.not_after - readings.now).total_seconds()
+                yield Finding(f"{e.kind} {e.name}", True, e.sentence, left, {"certificate": e.kind, "name": e.name})
 
 
 CONDITION = CertificateExpiryCondition()

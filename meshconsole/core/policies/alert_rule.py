@@ -90,7 +90,8 @@ class RequestRate(Model):
 
 class CertificateExpiry(Model):
     within: PositiveDuration = "6h"
-    """Breached when a workload's newest certificate ends within this. Certificates are renewed at half of their life. Default `6h`."""
+    """Breached when a workload's newest certificate ends within this. Certificates are renewed at half of their life. Default `6h`.
+    A rule without a target namespace and workload also tells of roots (a year before they end), intermediates (180 days) and Secrets (30 days)."""
 
 
 class ProxyOutOfSync(Model):
