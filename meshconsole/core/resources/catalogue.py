@@ -21,6 +21,7 @@ UNSTORABLE = "MSH0006"
 ELSEWHERE = "MSH0007"
 UNPATCHABLE = "MSH0008"
 NO_MATCH = "MSH0150"
+SHADOWED = "MSH0151"
 DEPRECATED = "IST0002"
 SCHEMA_ERROR = "IST0106"
 SCHEMA_WARNING = "IST0133"
@@ -37,6 +38,7 @@ CATALOGUE: dict[str, Entry] = {
     ELSEWHERE: Entry(_E, "OtherThanItsPlace", "The object says another name, namespace or kind than the URL that it was sent to."),
     UNPATCHABLE: Entry(_E, "PatchDoesNotFit", "A patch speaks of what the object does not have."),
     NO_MATCH: Entry(_W, "EnvoyFilterMatchesNothing", "What a patch is to change is in no proxy."),
+    SHADOWED: Entry(_W, "ServiceEntryPortMeansAnother", "A TCP port is another service's: connections to it cannot be told apart."),
     "MSH0201": Entry(_W, "PlaintextWouldBeCut", "Callers that send plaintext now would be refused."),
     "MSH0403": Entry(_E, "Forbidden", "You may not do that, there."),
     "MSH0404": Entry(_E, "Missing", "There is no such object."),

@@ -351,3 +351,23 @@ def test_a_policy_for_workloads_that_are_not_there(api, kind, spec, code):
     document = "apiVersion: %s\nkind: %s\nmetadata: {name: p}\nspec: {selector: {matchLabels: {app: %s}}, %s}"
     assert found(document % (api, kind, "gone", spec)) == [(code, f"{kind} p", "spec.selector")]
     assert found(document % (api, kind, "reviews", spec)) == []
+
+
+def test_a_tcp_port_that_means_an_older_service():
+    def entry(name: str, more: str = "", protocol: str = "TCP") -> str:
+        return f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: {name}, namespace: default}}
+spec:
+  hosts: [{name}.test]
+  resolution: STATIC
+  ports: [{{number: 5432, name: main, protocol: {protocol}}}]
+  {more}
+"""
+
+    mine = ("MSH0151", "ServiceEntry b", "spec.ports[0].number")
+    assert mine in found(entry("a"), entry("b"))
+    assert mine not in found(entry("a"), entry("b", "addresses: [127.9.9.9]"))
+    assert mine not in found(entry("a"), entry("b", protocol="TLS"))
+    assert mine not in found(entry("a", "exportTo: [elsewhere]"), entry("b", "exportTo: [.]"))
