@@ -1,5 +1,6 @@
 """The unit of one outbound cluster: `outbound|<port>|<subset>|<fqdn>` with its endpoints."""
 
+import json
 import re
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from meshconsole.core.envoy.vocabulary import merged_metadata, metadata
 from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import peer
 from meshconsole.core.mesh.hosts import is_address, is_wildcard
-from meshconsole.core.mesh.model import Endpoint, Location, Port, Protocol, Resolution, Service
+from meshconsole.core.mesh.model import Endpoint, Location, MeshConfig, Port, Protocol, Resolution, Service
 from meshconsole.core.mesh.selection import selects
 from meshconsole.core.mesh.services import port_at
 from meshconsole.core.mesh.spiffe import spiffe_id
@@ -73,7 +74,7 @@ def compile_cluster(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         service=service,
         port=port,
         subset=subset,
-        body=defaults.cluster(name),
+        body=_begun(view.mesh, name),
         auto_mtls=view.mesh.auto_mtls and service.location is Location.MESH_INTERNAL,
         sni=tls.sni(port.number, subset, service.host),
     )
@@ -107,6 +108,12 @@ def by_server_name(service: Service) -> bool:
     return is_wildcard(service.host) and service.resolution in (Resolution.NONE, Resolution.DYNAMIC_DNS)
 
 
+def _begun(mesh: MeshConfig, name: str) -> Json:
+    """A cluster before any policy has looked at it."""
+    alive: Json = {"upstream_connection_options": {"tcp_keepalive": json.loads(mesh.tcp_keepalive)}} if mesh.tcp_keepalive else {}
+    return {**defaults.cluster(name), "connect_timeout": mesh.connect_timeout, **alive}
+
+
 def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer, view: UnitView) -> tuple[Blob, ...]:
     mesh = tracer.run.snapshot.mesh
     found = _targets(draft, service, port, tracer)
@@ -130,7 +137,9 @@ def render_cluster(draft: ClusterDraft, service: Service, port: Port, tracer: Tr
             targets = [render.Target(service.host, port.target_port or port.number)]
         # NONE and PASSTHROUGH: without interception the name is all that is known of where the caller was going (an ORIGINAL_DST cluster
         # would send it back to the outbound listener).
-        body = render.by_dns(body, targets, logical=service.resolution is not Resolution.DNS, localities=draft.localities)
+        body = render.by_dns(
+            body, targets, logical=service.resolution is not Resolution.DNS, localities=draft.localities, refresh=mesh.dns_refresh_rate
+        )
     else:
         body = render.by_eds(body)
         assignment = (blob(XdsType.EDS, draft.name, render.load_assignment(draft.name, targets, draft.localities)),)

@@ -223,7 +223,11 @@ def _others(view: UnitView, client: ClientClass, egress: Egress, clusters: dict[
     if client.allow_any and client.egress_proxy is not None:
         cluster = egress_cluster(view, client.egress_proxy, egress.port or 80)
         clusters[cluster] = None
-        route: Json = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.route_action()}}
+        route: Json = {
+            "match": {"prefix": "/"},
+            "name": "allow_any",
+            "route": {"cluster": cluster, **defaults.route_action(view.mesh.retry_policy)},
+        }
         words = "PassthroughCluster;PassthroughCluster;"
     else:
         route = {"match": {"prefix": "/"}, "name": "block_all", "direct_response": {"status": 502}}

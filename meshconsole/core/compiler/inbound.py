@@ -106,7 +106,7 @@ def _cluster(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer
     pool: Json = json.loads(limits)[protocol.is_http2] if limits else {}
     body: Json = {
         "name": name,
-        "connect_timeout": defaults.CONNECT_TIMEOUT,
+        "connect_timeout": tracer.run.snapshot.mesh.connect_timeout,
         "circuit_breakers": {"thresholds": [{**defaults.thresholds(), **pool.get("thresholds", {})}]},
         **pool.get("body", {}),
         **metadata(service=_service_words(workload, tracer)),

@@ -69,7 +69,7 @@ def default_route(view: UnitView, service: Service, port: int) -> Route:
         name="default",
         match={"prefix": "/"},
         destinations=[RouteDestination(f"outbound|{port}||{service.host}")],
-        action=defaults.route_action(),
+        action=defaults.route_action(view.mesh.retry_policy),
     )
 
 
@@ -129,7 +129,11 @@ def _unknown(tracer: Tracer, client: ClientClass, canonical: resolve.Canonical) 
         words = "BlackHoleCluster;BlackHoleCluster;"
     elif client.allow_any and client.egress_proxy is not None:
         cluster = egress_cluster(UnitView(tracer, client), client.egress_proxy, canonical.port)
-        route = {"match": {"prefix": "/"}, "name": "allow_any", "route": {"cluster": cluster, **defaults.route_action()}}
+        route = {
+            "match": {"prefix": "/"},
+            "name": "allow_any",
+            "route": {"cluster": cluster, **defaults.route_action(tracer.run.snapshot.mesh.retry_policy)},
+        }
         facts = HostFacts((cluster,))
         words = "PassthroughCluster;PassthroughCluster;"
     elif client.allow_any and not hosts.is_wildcard(canonical.host):

@@ -67,7 +67,7 @@ def by_eds(body: Json) -> Json:
     return {**body, "type": "EDS", "eds_cluster_config": {"service_name": body["name"], "eds_config": ads()}}
 
 
-def by_dns(body: Json, targets: Sequence[Target], *, logical: bool, localities: Localities | None = None) -> Json:
+def by_dns(body: Json, targets: Sequence[Target], *, logical: bool, localities: Localities | None = None, refresh: str = "5s") -> Json:
     """Envoy resolves. `logical` (Envoy's former LOGICAL_DNS) takes exactly one endpoint, and one address of it at a time."""
     dns = typed(
         "envoy.cluster.dns",
@@ -75,7 +75,7 @@ def by_dns(body: Json, targets: Sequence[Target], *, logical: bool, localities: 
         dns_lookup_family="V4_PREFERRED",
         # Answers say themselves how long they hold; this is for those that say nothing, and for names that do not exist (yet). Istio asks
         # for these again after 60 s.
-        dns_refresh_rate="5s",
+        dns_refresh_rate=refresh,
         dns_failure_refresh_rate=RETRY,
         respect_dns_ttl=True,
         all_addresses_in_single_endpoint=logical,

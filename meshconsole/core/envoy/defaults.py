@@ -1,5 +1,7 @@
 """Istio's defaults for what Envoy would decide otherwise. Values, so that compiler and policies say the same."""
 
+import json
+
 from .draft import Json
 from .filling import Once
 
@@ -28,9 +30,15 @@ def previous_hosts() -> Json:
     return {"name": "envoy.retry_host_predicates.previous_hosts", "typed_config": _PREVIOUS_HOSTS}
 
 
-def route_action() -> Json:
-    """RouteAction of a default route: no timeout, default retries."""
-    return {**timeouts("0s"), "retry_policy": retry_policy()}
+def mesh_retry_policy(said: str) -> Json | None:
+    """What the MeshConfig has for routes that say nothing, as JSON; '' is Istio's default, `null` no retries."""
+    return json.loads(said) if said else retry_policy()
+
+
+def route_action(retries: str = "") -> Json:
+    """RouteAction of a default route: no timeout, the mesh's retries."""
+    policy = mesh_retry_policy(retries)
+    return {**timeouts("0s"), **({"retry_policy": policy} if policy else {})}
 
 
 def timeouts(limit: str) -> Json:

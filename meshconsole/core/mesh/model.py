@@ -207,6 +207,13 @@ class MeshConfig:
     """Percent."""
     locality_lb: str | None = None
     """localityLbSetting, as JSON: for hosts whose DestinationRule says none."""
+    connect_timeout: str = "10s"
+    dns_refresh_rate: str = "5s"
+    """How often names are looked up again whose TTL does not say."""
+    tcp_keepalive: str = ""
+    """envoy.config.core.v3.TcpKeepalive as JSON, of clients' connections whose DestinationRule says none."""
+    retry_policy: str = ""
+    """envoy.config.route.v3.RetryPolicy as JSON, of routes that say no retries; '' is Istio's default, `null` none."""
     service_export: tuple[str, ...] = ("*",)
     virtual_service_export: tuple[str, ...] = ("*",)
     destination_rule_export: tuple[str, ...] = ("*",)

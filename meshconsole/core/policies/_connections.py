@@ -32,7 +32,7 @@ def connections(pool: ConnectionPool, *, http2: bool) -> Connections:
     if tcp.connect_timeout:
         body["connect_timeout"] = proto_duration(tcp.connect_timeout)
     if tcp.tcp_keepalive:
-        body["upstream_connection_options"] = {"tcp_keepalive": _keepalive(tcp.tcp_keepalive)}
+        body["upstream_connection_options"] = {"tcp_keepalive": keepalive(tcp.tcp_keepalive)}
     proxy = {"idle_timeout": tcp.idle_timeout, "max_downstream_connection_duration": tcp.max_connection_duration}
     return Connections(
         # 0 cannot be told from unset in Istio's API: it is the default, 2^32-1.
@@ -68,7 +68,8 @@ def _http(tcp: TcpPool, http: HttpPool, port_is_http2: bool) -> Json:
     return options
 
 
-def _keepalive(said: TcpKeepalive) -> Json:
+def keepalive(said: TcpKeepalive) -> Json:
+    """envoy.config.core.v3.TcpKeepalive"""
     made: Json = {"keepalive_probes": said.probes} if said.probes else {}
     for name, duration in (("keepalive_time", said.time), ("keepalive_interval", said.interval)):
         if duration:

@@ -1,5 +1,6 @@
 """MeshConfig: what holds for the whole mesh, of what Istio keeps in a file of its own. One: `default`, in the root namespace."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,15 +11,19 @@ from pydantic.alias_generators import to_camel
 
 from meshconsole.core.envoy.reporting import FileLog
 from meshconsole.core.mesh import model
-from meshconsole.core.resources import locality, networks
+from meshconsole.core.resources import connection_pool, locality, networks, retries
 from meshconsole.core.resources.common import Boolean, PositiveDuration, Whole, proto_duration
+from meshconsole.core.resources.connection_pool import TcpKeepalive
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.locality import LocalityLbSetting
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.names import export_faults
 from meshconsole.core.resources.networks import Network
+from meshconsole.core.resources.retries import Retries
 
 from . import _log_formats as log_formats
+from ._connections import keepalive
+from ._retries import retry_policy
 from .base import Policy
 
 NAME = "default"
@@ -152,6 +157,14 @@ class MeshConfigSpec(Model):
     """Other names of the trust domain: a principal of one is, in AuthorizationPolicies, a principal of all."""
     outbound_traffic_policy: OutboundTrafficPolicy | None = None
     """For sidecars that no Sidecar says otherwise. Default: the console's setting OUTBOUND_TRAFFIC_POLICY."""
+    connect_timeout: PositiveDuration | None = None
+    """For TCP connections to services whose DestinationRule says none, and to applications. Default 10s."""
+    dns_refresh_rate: PositiveDuration | None = None
+    """How often names of ServiceEntries are looked up again whose answers bear no TTL. Default 5s."""
+    tcp_keepalive: TcpKeepalive | None = None
+    """Probes on connections to services whose DestinationRule says none. Default: none."""
+    default_http_retry_policy: Retries | None = None
+    """Of routes that say no retries; `attempts: 0` for none. Default: two more tries, as in Istio."""
     locality_lb_setting: LocalityLbSetting | None = None
     """For hosts whose DestinationRule says none: shares by place, or who takes over where instances are ejected."""
     default_service_export_to: list[str] = Field(default_factory=list)
@@ -182,6 +195,12 @@ class MeshConfig(Policy):
             outside = to_camel(name)
             for path, text in export_faults(getattr(self.spec, name), self.metadata.namespace, nobody=name == _EXPORTS[0]):
                 yield self.error(path.replace("exportTo", outside), text)
+        if self.spec.default_http_retry_policy:
+            said = retries.faults(self.spec.default_http_retry_policy, "spec.defaultHttpRetryPolicy")
+            yield from (self.error(path, text) for path, text in said)
+        if self.spec.tcp_keepalive:
+            said = connection_pool.keepalive_faults(self.spec.tcp_keepalive, "spec.tcpKeepalive")
+            yield from (self.error(path, text) for path, text in said)
         if self.spec.locality_lb_setting:
             faults = locality.faults(self.spec.locality_lb_setting, "spec.localityLbSetting")
             yield from (self.error(path, text) for path, text in faults)
@@ -226,6 +245,10 @@ class MeshConfig(Policy):
                 if network.gateways
             ),
             trust_domain_aliases=tuple(dict.fromkeys((*mesh.trust_domain_aliases, *spec.trust_domain_aliases))),
+            connect_timeout=proto_duration(spec.connect_timeout) if spec.connect_timeout else mesh.connect_timeout,
+            dns_refresh_rate=proto_duration(spec.dns_refresh_rate) if spec.dns_refresh_rate else mesh.dns_refresh_rate,
+            tcp_keepalive=json.dumps(keepalive(spec.tcp_keepalive)) if spec.tcp_keepalive else mesh.tcp_keepalive,
+            retry_policy=json.dumps(retry_policy(spec.default_http_retry_policy)) if spec.default_http_retry_policy else mesh.retry_policy,
             locality_lb=_json(spec.locality_lb_setting) if spec.locality_lb_setting else mesh.locality_lb,
             service_export=tuple(spec.default_service_export_to) or mesh.service_export,
             virtual_service_export=tuple(spec.default_virtual_service_export_to) or mesh.virtual_service_export,

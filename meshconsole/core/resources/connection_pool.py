@@ -82,15 +82,18 @@ def faults(given: ConnectionPool, path: str) -> Iterator[tuple[str, str]]:
     for name, part in (("tcp", given.tcp), ("http", given.http)):
         if part is not None and not part.model_fields_set:
             yield f"{path}.{name}", "says nothing; leave it out"
-    alive = given.tcp.tcp_keepalive if given.tcp else None
-    if alive:
-        for name, duration in (("time", alive.time), ("interval", alive.interval)):
-            if duration and seconds(duration) > MAX_KEEPALIVE:
-                yield f"{path}.tcp.tcpKeepalive.{name}", f"{duration} is longer than {MAX_KEEPALIVE}s, the most that Linux takes"
-        if alive.probes > MAX_PROBES:
-            yield f"{path}.tcp.tcpKeepalive.probes", f"{alive.probes} are more than {MAX_PROBES}, the most that Linux takes"
+    if given.tcp and given.tcp.tcp_keepalive:
+        yield from keepalive_faults(given.tcp.tcp_keepalive, f"{path}.tcp.tcpKeepalive")
     http = given.http
     if http and http.http2_keep_alive and not http.http2_keep_alive.timeout:
         yield f"{path}.http.http2KeepAlive.timeout", "is required"
     if http and http.use_client_protocol and http.h2_upgrade_policy == "UPGRADE":
         yield f"{path}.http.useClientProtocol", "useClientProtocol and h2UpgradePolicy: UPGRADE exclude one another; keep one"
+
+
+def keepalive_faults(alive: TcpKeepalive, path: str) -> Iterator[tuple[str, str]]:
+    for name, duration in (("time", alive.time), ("interval", alive.interval)):
+        if duration and seconds(duration) > MAX_KEEPALIVE:
+            yield f"{path}.{name}", f"{duration} is longer than {MAX_KEEPALIVE}s, the most that Linux takes"
+    if alive.probes > MAX_PROBES:
+        yield f"{path}.probes", f"{alive.probes} are more than {MAX_PROBES}, the most that Linux takes"

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from meshconsole.core.envoy.draft import HostDraft, Route
 from meshconsole.core.mesh.model import MeshConfig
+from meshconsole.core.policies._retries import retry_policy
 from meshconsole.core.policies.virtual_service import VirtualService
 from meshconsole.core.policies.virtual_service.delegates import merge
 from meshconsole.core.policies.virtual_service.headers import joined, operations
 from meshconsole.core.policies.virtual_service.matching import claim_path, is_catch_all, may_hold, qualified, route_match
-from meshconsole.core.policies.virtual_service.retries import retry_policy
 from meshconsole.core.policies.virtual_service.schema import Headers, HttpMatch, HttpRoute, Retries
 
 

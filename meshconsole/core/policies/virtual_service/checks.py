@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from meshconsole.core.mesh import hosts as host_names
 from meshconsole.core.mesh.hosts import is_address
+from meshconsole.core.resources import retries
 from meshconsole.core.resources.common import seconds
 from meshconsole.core.resources.names import export_faults, host_fault, label_faults, namespace_fault
 
@@ -26,7 +27,6 @@ from .fields import (
     is_header,
     printable,
     redirect_faults,
-    retry_faults,
 )
 from .matching import CLAIMS, MESH, claim_path
 from .schema import Abort, Cors, HttpMatch, HttpRoute, Rewrite, VirtualServiceSpec
@@ -143,7 +143,7 @@ def _rule(http: HttpRoute, path: str, *, delegate: bool) -> Iterator[Fault]:
     if http.rewrite:
         yield from _rewrite(http.rewrite, f"{path}.rewrite")
     if http.retries:
-        yield from retry_faults(http.retries, f"{path}.retries")
+        yield from retries.faults(http.retries, f"{path}.retries")
     if http.fault:
         if not http.fault.delay and not http.fault.abort:
             yield f"{path}.fault", "says nothing; add delay or abort"

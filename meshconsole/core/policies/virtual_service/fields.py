@@ -9,7 +9,7 @@ from meshconsole.core.resources.common import Destination, StringMatch, regex_fa
 from meshconsole.core.resources.names import host_fault, namespace_fault
 
 from .headers import is_authority
-from .schema import Body, Headers, Redirect, Retries
+from .schema import Body, Headers, Redirect
 
 Fault = tuple[str, str]
 """(path, what was wrong and what would be right)"""
@@ -36,26 +36,6 @@ GRPC = [
     "UNAUTHENTICATED",
 ]
 """By number: https://grpc.io/docs/guides/status-codes."""
-RETRY_ON = frozenset(
-    [
-        "5xx",
-        "gateway-error",
-        "reset",
-        "reset-before-request",
-        "connect-failure",
-        "envoy-ratelimited",
-        "retriable-4xx",
-        "refused-stream",
-        "retriable-status-codes",
-        "retriable-headers",
-        "http3-post-connect-failure",
-        "cancelled",
-        "deadline-exceeded",
-        "internal",
-        "resource-exhausted",
-        "unavailable",
-    ]
-)
 MAX_BODY = 1024 * 1024
 MAX_HEADER, MAX_PARAMETER = 4096, 256
 """Envoy takes 16,384 and 1,024 bytes; a character has four at most."""
@@ -165,14 +145,3 @@ def body_faults(body: Body, path: str) -> Iterator[Fault]:
             yield f"{path}.bytes", "is not base64"
     if size > MAX_BODY:
         yield path, f"{size:,} bytes are more than {MAX_BODY:,}"
-
-
-def retry_faults(retries: Retries, path: str) -> Iterator[Fault]:
-    if retries.attempts == 0 and (retries.per_try_timeout or retries.retry_on or retries.retry_remote_localities is not None):
-        yield path, "attempts: 0 (the default) turns retries off; say how many attempts, or remove the other fields"
-    for condition in filter(None, (each.strip() for each in retries.retry_on.split(","))):
-        if condition.isascii() and condition.isdigit():
-            if not 100 <= int(condition) <= 599:
-                yield f"{path}.retryOn", f"{condition} is no HTTP status"
-        elif condition not in RETRY_ON:
-            yield f"{path}.retryOn", f"{condition!r} is not one of {', '.join(sorted(RETRY_ON))}, or a status code"

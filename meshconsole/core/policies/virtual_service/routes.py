@@ -13,11 +13,11 @@ from meshconsole.core.envoy.draft import RouteDestination as Share
 from meshconsole.core.envoy.resource_set import Origin
 from meshconsole.core.resources.common import Destination, Percent, proto_duration
 
+from .._retries import retry_policy
 from ..base import View
 from . import filters
 from .headers import joined, operations
 from .matching import is_catch_all, may_hold, route_match
-from .retries import retry_policy
 from .schema import DirectResponse, HttpMatch, HttpRoute, Redirect, RedirectPort
 
 CODES = {301: "MOVED_PERMANENTLY", 302: "FOUND", 303: "SEE_OTHER", 307: "TEMPORARY_REDIRECT", 308: "PERMANENT_REDIRECT"}
@@ -87,7 +87,7 @@ def _route(rule: Rule, match: HttpMatch | None) -> Route:
 def _forward(rule: Rule, route: Route, authority: str) -> None:
     http = rule.http
     route.action = defaults.timeouts(proto_duration(http.timeout) if http.timeout else "0s")
-    if retry := retry_policy(http.retries):
+    if retry := retry_policy(http.retries) if http.retries else defaults.mesh_retry_policy(rule.place.view.mesh.retry_policy):
         route.action["retry_policy"] = retry
     route.retry_anywhere = bool(http.retries and http.retries.retry_ignore_previous_hosts)
     if http.rewrite:

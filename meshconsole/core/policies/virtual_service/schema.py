@@ -17,6 +17,7 @@ from meshconsole.core.resources.common import (
     Whole,
 )
 from meshconsole.core.resources.envelope import Model
+from meshconsole.core.resources.retries import Retries
 
 Status = Annotated[int, Field(strict=True, ge=200, le=599)]
 
@@ -145,22 +146,6 @@ class Delegate(Model):
     """A VirtualService without hosts and gateways, whose http rules stand in for this one's."""
     namespace: str = ""
     """Default: this VirtualService's."""
-
-
-class Retries(Model):
-    attempts: Count = 0
-    """How many tries after the first; 0 turns retries off."""
-    per_try_timeout: PositiveDuration | None = None
-    """Default: the route's timeout."""
-    retry_on: str = ""
-    """Envoy's conditions, comma-separated; integers are status codes. Default:
-    `connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes`."""
-    retry_remote_localities: Boolean | None = None
-    """Try other localities too. Default false."""
-    retry_ignore_previous_hosts: Boolean | None = None
-    """Never again at an instance that was tried. Default true, and false with a consistent hash."""
-    backoff: PositiveDuration | None = None
-    """The base of the exponential back-off. Default 25 ms."""
 
 
 class Delay(Model):

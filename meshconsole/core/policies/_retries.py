@@ -4,8 +4,7 @@ from meshconsole.core.envoy import defaults
 from meshconsole.core.envoy.draft import Json
 from meshconsole.core.envoy.vocabulary import typed
 from meshconsole.core.resources.common import proto_duration
-
-from .schema import Retries
+from meshconsole.core.resources.retries import Retries
 
 STATUS_CODES = "retriable-status-codes"
 
