@@ -28,12 +28,16 @@ class Verb(StrEnum):
 ADMIN_KINDS = frozenset({"JoinToken", "AuditEntry", "User", "Grant", "TrustRoot", "Eviction"})
 """What only an admin of a namespace may see or change: whoever holds a join token becomes a workload."""
 
+ADMIN_WRITES = frozenset({"EnvoyFilter"})
+"""What everybody who sees the namespace may read, and only its admins may write: an EnvoyFilter can do whatever Envoy can, such as read the
+files of its host or run code."""
+
 _RANK = {Role.VIEWER.value: 1, Role.EDITOR.value: 2, Role.ADMIN.value: 3}
 
 
 def needed(verb: str, kind: str) -> int:
     """The lowest rank of role that may do this."""
-    if kind in ADMIN_KINDS:
+    if kind in ADMIN_KINDS or (kind in ADMIN_WRITES and verb != Verb.GET):
         return 3
     return 1 if verb == Verb.GET else 2
 

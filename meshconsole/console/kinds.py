@@ -178,7 +178,15 @@ _SAY |= {
     "AlertRule": lambda s: f"{', '.join(s['condition'])} of {_target(s)}, {s.get('severity', 'warning')}",
     "ServiceLevelObjective": lambda s: f"{s['service']}: {s['objective']} % {', '.join(s['indicator'])}",
     "NotificationChannel": lambda s: ", ".join(k for k, v in s.items() if isinstance(v, dict)),
+    "EnvoyFilter": lambda s: f"{_patches(s)} for {_selected(s, 'workloadSelector')}",
+    "ProxyConfig": lambda s: f"{s.get('concurrency', 'as many')} threads for {_selected(s)}",
 }
+
+
+def _patches(spec: dict[str, Any]) -> str:
+    return (
+        ", ".join(dict.fromkeys(f"{each['patch']['operation']} {each['applyTo']}" for each in spec.get("configPatches") or ())) or "nothing"
+    )
 
 
 def document_lines(text: str) -> list[int]:

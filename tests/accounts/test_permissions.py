@@ -20,6 +20,10 @@ TABLE = [
     ("editor", "delete", "VirtualService", True, False),
     ("editor", "create", "JoinToken", False, False),
     ("editor", "get", "AuditEntry", False, False),
+    ("viewer", "get", "EnvoyFilter", True, False),
+    ("editor", "create", "EnvoyFilter", False, False),
+    ("editor", "delete", "EnvoyFilter", False, False),
+    ("admin", "update", "EnvoyFilter", True, False),
     ("admin", "delete", "VirtualService", True, False),
     ("admin", "create", "JoinToken", True, False),
 ]
