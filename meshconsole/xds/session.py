@@ -228,7 +228,13 @@ class Session:
         for name in ((b.type, b.name) for b in delta.changed):
             held[name] = UNKNOWN
         self.held = held
-        return _Refusal(change, RecordStatus(False, dict(errors), culprits(delta.changed, errors)))
+        told, blamed = dict(errors), culprits(delta.changed, errors)
+        if delta.held_back and self.refused is not None:
+            # What was held back is refused still: forgotten, the two would be offered in turn for ever.
+            change = {**self.refused.change, **change}
+            told = {**self.refused.status.errors, **told}
+            blamed = tuple(dict.fromkeys((*self.refused.status.culprits, *blamed)))
+        return _Refusal(change, RecordStatus(False, told, blamed))
 
     def _held_back(self, desired: ResourceSet) -> frozenset[Name]:
         if self.refused is None:

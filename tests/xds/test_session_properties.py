@@ -1,6 +1,6 @@
 """Whatever happens in whatever order, the agent ends up with just what is desired. The model of the agent is its real cache."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from meshconsole.core.envoy.resource_set import ResourceSet, XdsType
@@ -74,6 +74,7 @@ class Proxy:
 
 
 @settings(max_examples=400, deadline=None)
+@example([("want", {"a": BAD}), ("want", {"a": BAD, "b": BAD})], {}, {})
 @given(steps, versions, versions)
 def test_in_the_end_the_proxy_holds_just_what_is_desired(history, clusters, hosts):
     proxy = Proxy()
