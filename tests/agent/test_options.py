@@ -52,6 +52,34 @@ def test_ports(text, expected):
     assert port(text) == expected
 
 
+def test_a_member_of_a_group_needs_only_its_address():
+    options = parse([], {"MESHCONSOLE_WORKLOAD_GROUP": "shop/vm", "MESHCONSOLE_ADDRESS": "10.0.0.7", "MESHCONSOLE_NETWORK": "home"})
+    w = options.workload
+    assert (w.namespace, w.name, w.group) == ("shop", "vm-10.0.0.7-home", "vm")
+    assert (w.service_account, w.weight) == ("", 0), "the group says these"
+    assert not options.allow_exec_probes
+
+
+def test_a_members_own_word_is_kept():
+    w = parse(["--workload-group", "vm", "--address", "fd00::7", "--service-account", "a", "--weight", "5"], {}).workload
+    assert (w.namespace, w.name, w.service_account, w.weight) == ("default", "vm-fd00--7", "a", 5)
+    assert parse(["--workload-group", "vm", "--name", "mine"], {}).workload.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.2", ("10.0.0.2", 53)),
+        ("10.0.0.2:5353", ("10.0.0.2", 5353)),
+        ("fd00::2", ("fd00::2", 53)),
+        ("[fd00::2]", ("fd00::2", 53)),
+        ("[fd00::2]:5353", ("fd00::2", 5353)),
+    ],
+)
+def test_resolvers(text, expected):
+    assert parse(["--name", "a", "--dns-resolver", text], {}).dns_resolvers == (expected,)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -65,6 +93,10 @@ def test_ports(text, expected):
         (["--name", "a", "--outbound-port", "99999"], "--outbound-port 99999"),
         (["--name", "a", "--config", "/nowhere.yaml"], "--config"),
         (["--name", "a", "--envoy-log-level", "loud"], "--envoy-log-level 'loud'"),
+        (["--workload-group", "shop/vm", "--namespace", "other"], "another namespace than --namespace 'other'"),
+        (["--workload-group", "shop/"], "expected NAME or NAMESPACE/NAME"),
+        (["--name", "a", "--dns-resolver", "dns.example.com"], "--dns-resolver 'dns.example.com'"),
+        (["--name", "a", "--dns-resolver", "10.0.0.2:0"], "--dns-resolver '10.0.0.2:0'"),
     ],
 )
 def test_what_makes_no_sense_is_said_by_its_name(arguments, words):

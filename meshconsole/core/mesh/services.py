@@ -99,6 +99,14 @@ def merge(services: Iterable[Service]) -> tuple[Service, ...]:
     return tuple(merged.values())
 
 
+def _served(workload: Workload, port: Port) -> int | None:
+    """Where the workload serves a service's port: the member of a group at its port of that name (Istio takes a WorkloadEntry's `ports`
+    so), else at the number."""
+    named = next((each.number for each in workload.ports if workload.group and port.name and each.name == port.name), None)
+    number = port.target_port or port.number
+    return named if named is not None else number if any(each.number == number for each in workload.ports) else None
+
+
 def filled(service: Service, workloads: Iterable[Workload], declared: Iterable[Endpoint]) -> Service:
     """A service that selects its endpoints (`selector`), with those of its namespace that bear the labels, in the order of their names."""
     if service.selector is None or service.resolution is Resolution.NONE:
@@ -109,8 +117,7 @@ def filled(service: Service, workloads: Iterable[Workload], declared: Iterable[E
         chosen = [each for each in chosen if is_address(each.address) or each.address.startswith(("/", "@")) or not each.address]
     for workload in sorted(workloads, key=lambda w: w.id):
         if selects(service.selector, workload.labels):
-            serves = {port.number for port in workload.ports}
-            ports = tuple((str(p.number), p.target_port or p.number) for p in service.ports if (p.target_port or p.number) in serves)
+            ports = tuple((str(p.number), number) for p in service.ports if (number := _served(workload, p)) is not None)
             if ports:
                 chosen.append(replace(endpoint(workload), ports=ports))
     return replace(service, endpoints=(*service.endpoints, *chosen))
