@@ -179,7 +179,7 @@ _SAY |= {
     "ServiceLevelObjective": lambda s: f"{s['service']}: {s['objective']} % {', '.join(s['indicator'])}",
     "NotificationChannel": lambda s: ", ".join(k for k, v in s.items() if isinstance(v, dict)),
     "EnvoyFilter": lambda s: f"{_patches(s)} for {_selected(s, 'workloadSelector')}",
-    "ProxyConfig": lambda s: f"{s.get('concurrency', 'as many')} threads for {_selected(s)}",
+    "ProxyConfig": lambda s: f"{s.get('concurrency', 'default') or 'one for each processor'} threads for {_selected(s)}",
 }
 
 
