@@ -223,6 +223,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
+    "accounts-forget": {"task": "accounts.forget", "schedule": 86400.0, "options": {"expires": 43200}},
+    "accounts-verify-audit": {"task": "accounts.verify_audit", "schedule": 86400.0, "options": {"expires": 43200}},
     "keysets-refresh": {"task": "keysets.refresh", "schedule": 30.0, "options": {"expires": 25}},
     "ca-rotation": {"task": "xds.advance_rotation", "schedule": 30.0, "options": {"expires": 25}},
     "ca-warn": {"task": "ca.warn", "schedule": 3600.0, "options": {"expires": 1800}},

@@ -7,10 +7,11 @@ an old entry must rewrite every later one, and does not match the head that an a
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import transaction
@@ -25,10 +26,17 @@ MAX_DIFF = 100_000
 """Characters of a diff that are kept: the whole change is in the configuration store's history anyway."""
 
 
+COVERED = ("number", "at", "who", "door", "address", "action", "object", "diff", "previous")
+"""What an entry's digest is made of, in this order."""
+
+
 def _digest(entry: AuditEntry) -> str:
-    at = entry.at.isoformat(timespec="microseconds")
-    fields = [entry.number, at, entry.who, entry.door, entry.address, entry.action, entry.object, entry.diff, entry.previous]
-    return hashlib.sha256(json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+    return _hash([getattr(entry, name) for name in COVERED])
+
+
+def _hash(fields: list[Any]) -> str:
+    said = [fields[0], fields[1].isoformat(timespec="microseconds"), *fields[2:]]
+    return hashlib.sha256(json.dumps(said, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
 
 
 @transaction.atomic
@@ -96,7 +104,7 @@ def actions() -> list[str]:
     return list(AuditEntry.objects.order_by("action").values_list("action", flat=True).distinct())
 
 
-FIELDS = ("number", "at", "who", "door", "address", "action", "object", "diff", "previous", "digest")
+FIELDS = (*COVERED, "digest")
 
 
 def line(entry: AuditEntry) -> str:
@@ -141,20 +149,17 @@ def verify(number: int = 0, digest: str = "", most: int = 100) -> Verdict:
     return Verdict(head()[0], head()[1], tuple(found))
 
 
-def broken(chain: Iterable[AuditEntry] | None = None) -> Iterator[str]:
-    """What is wrong with the chain, one sentence each; nothing when it is whole."""
-    head = None
-    if chain is None:
-        head = AuditHead.objects.filter(pk=1).first()
-        chain = AuditEntry.objects.order_by("number").iterator(chunk_size=500)
+def broken() -> Iterator[str]:
+    """What is wrong with the chain, one sentence each; nothing when it is whole. Rows as tuples: objects of them take three times as long."""
+    head = AuditHead.objects.filter(pk=1).first()
     number, previous = 0, ""
-    for entry in chain:
-        if entry.number != number + 1:
+    for *fields, digest in AuditEntry.objects.order_by("number").values_list(*COVERED, "digest").iterator(chunk_size=2000):
+        if fields[0] != number + 1:
             yield f"entry {number + 1} is missing"
-        elif entry.previous != previous:
-            yield f"entry {entry.number} does not follow entry {number}"
-        if entry.digest != _digest(entry):
-            yield f"entry {entry.number} was changed after it was written"
-        number, previous = entry.number, entry.digest
+        elif fields[-1] != previous:
+            yield f"entry {fields[0]} does not follow entry {number}"
+        if digest != _hash(fields):
+            yield f"entry {fields[0]} was changed after it was written"
+        number, previous = fields[0], digest
     if head is not None and (head.number, head.digest) != (number, previous):
         yield f"the log ends at entry {number}, but entry {head.number} had been written"
