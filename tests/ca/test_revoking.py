@@ -95,3 +95,14 @@ def test_an_eviction_stands_also_when_no_crl_can_be_signed(settings, caplog):
     settings.SECRET_KEY = "another"
     assert revoking.evict("default", "r", ALICE, NOW) == 1
     assert Issued.objects.get().revoked and "peers cannot be told" in caplog.text
+
+
+def test_the_alarm_clock_takes_what_has_ended_out_of_the_crls():
+    from meshconsole.xds import tasks
+
+    assert tasks.advance_rotation() == 0 and not Bundle.objects.exists(), "nobody has joined: there is nothing to believe yet"
+    svid = issue()
+    revoking.revoke(svid.serial, ALICE, NOW)
+    assert "CRL" in bundles.newest(NOW).pem
+    tasks.advance_rotation()  # it is long after NOW
+    assert "CRL" not in bundles.newest(NOW).pem
