@@ -21,6 +21,8 @@ FOLDERS = [
     "discovery",
     "xds",
     "telemetry/test_ingest.py",
+    "telemetry/test_logs.py",
+    "telemetry/test_refusals.py",
     "alerts/test_grouping.py",
     "alerts/test_outbox.py",
 ]

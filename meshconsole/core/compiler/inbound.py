@@ -134,7 +134,7 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     words = _service_words(workload, tracer)
     side = reporting.of(tracer, workload.namespace, workload.name).server
     http = _http(draft, port, protocol, loggers.inbound_http(side, words, draft.told), mesh, side.tracing)
-    tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), loggers.inbound_tcp(side, words))
+    tcp = listeners.tcp_proxy(cluster_name(port.number), cluster_name(port.number), loggers.inbound_tcp(side, words, draft.told_tcp))
     http_network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
     sniffed = protocol is Protocol.UNKNOWN
     as_http = protocol.is_http

@@ -105,8 +105,8 @@ def inbound_http(wanted: AccessLog | None, service: str, besides: Sequence[Json]
     return _logger(wanted, service or ";;", True, besides)
 
 
-def inbound_tcp(wanted: AccessLog | None, service: str) -> list[Json]:
-    return _logger(wanted, service or ";;", False)
+def inbound_tcp(wanted: AccessLog | None, service: str, besides: Sequence[Json] = ()) -> list[Json]:
+    return _logger(wanted, service or ";;", False, besides)
 
 
 def decided(filter_: str, key: str, value: str | bool) -> Json:

@@ -228,7 +228,9 @@ class InboundDraft:
     would_allow: list[Origin] = field(default_factory=list)
     """and those of which one would have to, were they no dry run."""
     told: list[Json] = field(default_factory=list)
-    """Access-log filters: requests that are told of whatever becomes of them."""
+    """Access-log filters: requests that are told of whatever becomes of them;"""
+    told_tcp: list[Json] = field(default_factory=list)
+    """and connections."""
     origins: list[Origin] = field(default_factory=list)
 
 
@@ -287,7 +289,9 @@ class GatewayDraft:
     would_allow: list[Origin] = field(default_factory=list)
     """and those of which one would have to, were they no dry run."""
     told: list[Json] = field(default_factory=list)
-    """Access-log filters: requests that are told of whatever becomes of them."""
+    """Access-log filters: requests that are told of whatever becomes of them;"""
+    told_tcp: list[Json] = field(default_factory=list)
+    """and connections."""
     origins: list[Origin] = field(default_factory=list)
 
 

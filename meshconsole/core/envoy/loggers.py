@@ -39,9 +39,9 @@ def inbound_http(side: Side, service: str, told: Sequence[Json]) -> list[Json]:
     return [*_shaped(counted, side), *access_logs.inbound_http(side.console, service, told), *file_logs.loggers(side.files)]
 
 
-def inbound_tcp(side: Side, service: str) -> list[Json]:
+def inbound_tcp(side: Side, service: str, told: Sequence[Json]) -> list[Json]:
     counted = metrics.tcp_loggers(metrics.inbound_tags(service))
-    return [*_shaped(counted, side), *access_logs.inbound_tcp(side.console, service), *file_logs.loggers(side.files)]
+    return [*_shaped(counted, side), *access_logs.inbound_tcp(side.console, service, told), *file_logs.loggers(side.files)]
 
 
 def _shaped(counted: list[Json], side: Side) -> list[Json]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from meshconsole.core import policies
 from meshconsole.core.compiler import Compiler, Demand
 from meshconsole.core.envoy import access_logs
 from meshconsole.core.envoy.reporting import AccessLog
@@ -17,8 +18,9 @@ ONE = Workload(
 )
 
 
-def compiled(mesh: MeshConfig):
-    return Compiler().compile(Snapshot(mesh, [], [ONE], 1), ONE, Demand())
+def compiled(mesh: MeshConfig, text: str = ""):
+    parsed, _ = policies.parse(text) if text else ([], None)
+    return Compiler().compile(Snapshot(mesh, parsed, [ONE], 1), ONE, Demand())
 
 
 def loggers(value):
@@ -75,3 +77,30 @@ def test_envoy_takes_it(tmp_path):
     secrets = bootstrap.Authority().issue("default", "reviews")
     static = bootstrap.static([("reviews", compiled(MeshConfig(access_log=AccessLog(250, 0.5))))], secrets)
     assert bootstrap.validate(static, tmp_path) == ""
+
+
+DRY_RUN = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: try, annotations: {istio.io/dry-run: "true"}}
+spec: {action: DENY, rules: [{from: [{source: {notNamespaces: [default]}}]}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: watch}
+spec: {action: AUDIT, rules: [{to: [{operation: {ports: ["9090"]}}]}]}
+"""
+
+
+def test_what_dry_runs_would_deny_and_audits_mark_is_told_of_requests_and_connections(tmp_path):
+    found = compiled(MeshConfig(access_log=AccessLog(0, 0)), DRY_RUN)
+    told = {
+        str(each["filter"]) for blob in found for each in loggers(parse(blob.type, blob.body)) if "metadata_filter" in str(each["filter"])
+    }
+    assert {name for name in ("http.rbac", "network.rbac") if any(f"envoy.filters.{name}" in text for text in told)} == {
+        "http.rbac",
+        "network.rbac",
+    }
+    assert all("access_log_hint" in text and "istio_dry_run_deny_shadow_engine_result" in text for text in told)
+    secrets = bootstrap.Authority().issue("default", "reviews")
+    assert bootstrap.validate(bootstrap.static([("reviews", found)], secrets), tmp_path) == ""

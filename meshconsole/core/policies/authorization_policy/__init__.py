@@ -76,7 +76,9 @@ class AuthorizationPolicy(Policy):
                 draft.http_filters.setdefault(http_place, []).append(filter_of(action, ours, domains, tcp=False))
                 draft.network_filters.setdefault(network_place, []).append(filter_of(action, ours, domains, tcp=True))
                 draft.origins += [policy.origin() for policy in ours]
-                draft.told += rbac.told(action, dry_run=any(policy.dry_run for policy in ours))
+                dry_run = any(policy.dry_run for policy in ours)
+                draft.told += rbac.told(action, dry_run=dry_run, tcp=False)
+                draft.told_tcp += rbac.told(action, dry_run=dry_run, tcp=True)
                 if action is Action.ALLOW:
                     draft.allowing += [policy.origin() for policy in ours if not policy.dry_run]
                     draft.would_allow += [policy.origin() for policy in ours if policy.dry_run]

@@ -41,11 +41,12 @@ Asked = tuple[Attribute, Sequence[str], Sequence[str]]
 """An attribute, the values of which one must match, and those of which none may."""
 
 
-def told(action: Action, *, dry_run: bool) -> list[Json]:
+def told(action: Action, *, dry_run: bool, tcp: bool) -> list[Json]:
     """Access-log filters that select what AUDIT rules mark, and what dry-run policies would refuse."""
     if action is Action.AUDIT:
         return [access_logs.decided("envoy.common", "access_log_hint", True)]
-    return [access_logs.decided("envoy.filters.http.rbac", f"{_SHADOW_PREFIX[action]}shadow_engine_result", "denied")] if dry_run else []
+    writer = f"envoy.filters.{'network' if tcp else 'http'}.rbac"
+    return [access_logs.decided(writer, f"{_SHADOW_PREFIX[action]}shadow_engine_result", "denied")] if dry_run else []
 
 
 def policy_name(namespace: str, name: str, rule: int) -> str:
