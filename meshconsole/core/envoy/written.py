@@ -5,6 +5,7 @@ Both spellings of a field are known (`typed_config`, `typedConfig`), a TypedStru
 is wrong is said with its path, not only the first. Counterpart: filling.py, for dicts that we write ourselves.
 """
 
+import difflib
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -57,7 +58,8 @@ def _fields(descriptor: Descriptor, value: Any, path: str, faults: list[Fault]) 
         at = f"{path}.{key}" if path else str(key)
         field = known.get(key)
         if field is None:
-            faults.append(Fault(at, f"unknown field {key!r} of {descriptor.full_name}"))
+            near = difflib.get_close_matches(str(key), list(known), 1, 0.6)
+            faults.append(Fault(at, f"unknown field {key!r} of {descriptor.full_name}" + (f"; did you mean {near[0]!r}?" if near else "")))
             continue
         if each is None:
             continue
