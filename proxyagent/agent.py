@@ -87,7 +87,7 @@ class Agent:
         self.run_dir = options.run_dir or launch.run_dir(options.state_dir)
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._scraped = Scraped(options)
-        workload = msgspec.structs.replace(options.workload, metrics_port=self._scraped.port)
+        workload = msgspec.structs.replace(options.workload, metrics_port=self._scraped.port, lowest_port=launch.lowest_port())
         self._assignment = Assignment(options.state_dir / "assigned", workload)
         self._journal = disk.Journal(options.state_dir / "configuration")
         self._pins = Pins(options.ca_file, options.state_dir)

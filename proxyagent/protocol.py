@@ -79,6 +79,8 @@ class Workload(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, f
     weight: int = 1
     metrics_port: int = 0
     """Where on `address` Prometheus finds its metrics; 0: nowhere."""
+    lowest_port: int = 0
+    """Below it its Envoy has no right to listen; 0: it may anywhere."""
     group: str = ""
     """The WorkloadGroup of its namespace that says what is not said here: empty strings, weight 0, ports and labels."""
 

@@ -31,6 +31,7 @@ def model(spec: protocol.Workload, *, healthy: bool = True, created: str = "") -
         network=spec.network,
         weight=spec.weight,
         created=created,
+        lowest_port=spec.lowest_port,
         group=spec.group,
     )
 
@@ -68,8 +69,9 @@ def faults(spec: protocol.Workload) -> Iterator[str]:
     for number in (*numbers, spec.outbound_port, *(p.app_port or p.number for p in spec.ports[:MAX_PORTS])):
         if not 0 < number < 65536:
             yield f"{number} is not a port"
-    if not 0 <= spec.metrics_port < 65536:
-        yield f"{spec.metrics_port} is not a port"
+    for number in (spec.metrics_port, spec.lowest_port):
+        if not 0 <= number < 65536:
+            yield f"{number} is not a port"
     if len(set(numbers)) != len(numbers):
         yield "a port is there twice"
     if not 0 <= spec.weight <= 1_000_000:

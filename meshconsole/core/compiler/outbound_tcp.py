@@ -114,11 +114,11 @@ def _addresses(service: Service) -> list[str]:
 
 
 def listener_keys(snapshot: Snapshot, workload: Workload, client: ClientClass, ports: Iterable[TcpPort]) -> list[Key]:
-    """The listeners of one proxy: not where it, or another workload, listens at that address already."""
+    """The listeners of one proxy: not where it, or another workload, listens at that address already, nor where it may not."""
     keys: list[Key] = []
     for port in ports:
         address = port.address or workload.outbound_address
-        if port.number not in snapshot.bound.get(address, ()):
+        if port.number >= workload.lowest_port and port.number not in snapshot.bound.get(address, ()):
             keys.append(("tcp-listener", client, address, port))
     return keys
 

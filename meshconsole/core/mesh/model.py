@@ -146,6 +146,8 @@ class Workload:
     network: str = ""
     weight: int = 1
     created: str = ""
+    lowest_port: int = 0
+    """Below it the proxy has no right to listen beside its own ports; 0: it may anywhere."""
     group: str = ""
     """The WorkloadGroup that it is a member of."""
 

@@ -1,5 +1,6 @@
 """What a client has for TCP and TLS services: listeners at its outbound address, by port, and told apart by server name."""
 
+import dataclasses
 from typing import Any
 
 from meshconsole.core.compiler import Compiler
@@ -71,6 +72,12 @@ def test_a_port_at_which_somebody_listens_already_is_left_out():
     assert listener(held(workloads=shared), "127.0.0.1_3306") is None
     text = entry("db.example.com", number=15001) + entry("db.example.com", number=9080)
     assert [name for type_, name in held(text).blobs if type_ is XdsType.LDS] == ["inbound|9080", "outbound"]
+
+
+def test_a_proxy_listens_at_no_port_that_it_has_no_right_to():
+    humble = [dataclasses.replace(each, lowest_port=1024) for each in bookinfo()]
+    resources = held(entry("a.example.com", number=443, protocol="TLS") + entry("db.example.com", number=5432), humble)
+    assert [name for type_, name in resources.blobs if type_ is XdsType.LDS] == ["inbound|9080", "outbound", "127.0.1.10_5432"]
 
 
 def test_of_several_tcp_services_on_a_port_the_oldest_is_meant():
