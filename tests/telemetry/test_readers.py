@@ -50,7 +50,7 @@ def zipkin(tmp_path_factory):
 def test_what_is_sent_to_a_real_zipkin_is_found_there_and_read_back(zipkin, settings):
     settings.ZIPKIN_URL, settings.JAEGER_URL = zipkin, ""
     now = time.time()
-    begun = int((now - 5) * 1e9)
+    begun = int((now - 5) * 1e6) * 1000
     made = request((7, 1, 0, "GET /reviews", 0, 50, False, {"http.status_code": "200"}))
     called = request((7, 2, 1, "GET /ratings", 10, 40, True, {"response_flags": "FI"}))
     for each in (made, called):
