@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from meshconsole.configstore import store
 from meshconsole.configstore.models import Change
+from meshconsole.core.policies.request_authentication import RequestAuthentication
+from meshconsole.core.resources.common import seconds
 
 from . import asking, signals
 from .models import KeySet
@@ -27,6 +29,16 @@ def needed() -> set[str]:
     return {uri for policy in store.resources() for _, uri in policy.fetches()}
 
 
+def patience() -> dict[str, float]:
+    """URI -> seconds to wait for it: the longest that a rule grants."""
+    found: dict[str, float] = {}
+    for policy in store.resources():
+        for rule in policy.spec.jwt_rules if isinstance(policy, RequestAuthentication) else ():
+            if rule.jwks_uri and rule.timeout is not None:
+                found[rule.jwks_uri] = max(found.get(rule.jwks_uri, 0.0), float(seconds(rule.timeout)))
+    return found
+
+
 @shared_task(name="keysets.refresh")
 def refresh(now: datetime.datetime | None = None) -> list[str]:
     """Fetch what is due, forget what nobody needs; the URIs that were asked."""
@@ -36,14 +48,15 @@ def refresh(now: datetime.datetime | None = None) -> list[str]:
     fresh = Q(error="", tried__gt=now - EVERY) | Q(tried__gt=now - AGAIN)
     known = set(KeySet.objects.filter(fresh).values_list("uri", flat=True))
     due = sorted(wanted - known)
+    waits = patience() if due else {}
     for uri in due:
-        fetch(uri, now)
+        fetch(uri, now, waits.get(uri, asking.TIMEOUT))
     return due
 
 
-def fetch(uri: str, now: datetime.datetime) -> None:
+def fetch(uri: str, now: datetime.datetime, timeout: float = asking.TIMEOUT) -> None:
     try:
-        keys, error = asking.keys(uri), ""
+        keys, error = asking.keys(uri, timeout), ""
     except asking.Unavailable as e:
         keys, error = "", str(e)[:1000]
         log.warning("The keys at %s could not be fetched, the last ones stay: %s", uri, error)

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from meshconsole.configstore import store
+from meshconsole.core.resources.messages import Invalid
 from meshconsole.discovery import mesh
 from meshconsole.keysets import asking, refreshing
 from meshconsole.keysets.models import KeySet
@@ -21,6 +22,7 @@ KEYS = {"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "x": "a", "y": "b"}]}
 
 class Server(http.server.ThreadingHTTPServer):
     status, body, location, asked = 200, json.dumps(KEYS).encode(), "", 0
+    hold: threading.Event | None = None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -28,6 +30,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked += 1
+        if self.server.hold is not None:
+            self.server.hold.wait(5)
         moved = self.server.location and self.path == "/moved"
         self.send_response(302 if moved else self.server.status)
         if moved:
@@ -143,3 +147,21 @@ def test_redirects_end(issuer, near):
     issuer.location = at(issuer, "/moved")
     with pytest.raises(asking.Unavailable, match="redirected more than 3 times"):
         asking.keys(at(issuer, "/moved"))
+
+
+def test_a_rule_says_how_long_its_server_is_waited_for(issuer, near, db):
+    slow = threading.Event()
+    issuer.hold = slow
+    text = policy(at(issuer)).replace("jwksUri:", "timeout: 200ms, jwksUri:")
+    store.apply(parsed(text), author=people.author(people.alice()))
+    assert refreshing.patience() == {at(issuer): 0.2}
+    try:
+        refreshing.refresh()
+        assert "no answer" in KeySet.objects.get().error
+    finally:
+        slow.set()
+
+
+def test_nobody_is_waited_for_longer_than_a_minute():
+    with pytest.raises(Invalid, match="must be 60 s at most"):
+        parsed(policy("https://issuer.example.com/keys").replace("jwksUri:", "timeout: 2m, jwksUri:"))

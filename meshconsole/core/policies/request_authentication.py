@@ -10,7 +10,7 @@ from pydantic import Field
 from meshconsole.core.envoy.draft import Draft, GatewayDraft, HttpFilter, InboundDraft, Json
 from meshconsole.core.mesh.model import Workload
 from meshconsole.core.mesh.selection import selects
-from meshconsole.core.resources.common import Boolean, WorkloadSelector
+from meshconsole.core.resources.common import Boolean, PositiveDuration, WorkloadSelector, seconds
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems
@@ -21,6 +21,8 @@ FILTER = "envoy.filters.http.jwt_authn"
 CONFIG = "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 PAYLOAD = "payload"
 """Where AuthorizationPolicy finds the claims, in the filter's metadata."""
+LONGEST_TIMEOUT = 60
+"""Seconds: a thread of the console waits."""
 _SPACED = ("scope", "permission")
 _HEADER = re.compile(r"[-_A-Za-z0-9]+")
 _URI = re.compile(r"https?://[^\s/?#@]+([/?][^\s#]*)?")
@@ -51,7 +53,6 @@ class ClaimToHeader(Model):
 class JwtRule(Model):
     unsupported: ClassVar[dict[str, str]] = {
         "jwks_uri": "write jwksUri",
-        "timeout": "the console asks for the keys, and waits 5 seconds",
         "presence": "use an AuthorizationPolicy with requestPrincipals",
     }
 
@@ -64,6 +65,8 @@ class JwtRule(Model):
     jwks_uri: str = ""
     """Where the console fetches the keys, again every 20 minutes; the last ones stay while the server is down. Until there are any, tokens of
     this issuer are refused. Private addresses only with the console's setting JWKS_ALLOW_PRIVATE."""
+    timeout: PositiveDuration | None = None
+    """How long the console waits for the server of jwksUri. Default `5s`, a minute at most."""
     from_headers: list[JwtHeader] = Field(default_factory=list)
     """Where the token is looked for. Default, when no place is named: `Authorization: Bearer …` and the query parameter `access_token`."""
     from_params: list[Word] = Field(default_factory=list)
@@ -120,6 +123,8 @@ class RequestAuthentication(Policy):
                     yield self.error(f"{path}.jwksUri", f"{rule.jwks_uri!r} must be an http or https address")
             elif fault := key_fault(rule.jwks):
                 yield self.error(f"{path}.jwks", fault)
+            if rule.timeout is not None and seconds(rule.timeout) > LONGEST_TIMEOUT:
+                yield self.error(f"{path}.timeout", f"must be {LONGEST_TIMEOUT} s at most")
             for j, claim in enumerate(rule.output_claim_to_headers):
                 if not _HEADER.fullmatch(claim.header):
                     yield self.error(f"{path}.outputClaimToHeaders[{j}].header", f"{claim.header!r} must be letters, digits, `-` and `_`")
