@@ -55,9 +55,15 @@ format:
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What needs no browser and no whole mesh runs in two processes, each with a home of its own; then the rest, one after another. With ARGS: just those.
 test: packages install
-	@mkdir -p $(TEST_HOME)
+	@mkdir -p $(TEST_HOME)/1 $(TEST_HOME)/2
+ifeq ($(strip $(ARGS)),)
+	$(BIN)/pytest -m "not journey and not browser" --dist loadfile $(foreach n,1 2,--tx popen//env:MESHCONSOLE_HOME=$(TEST_HOME)/$(n))
+	MESHCONSOLE_HOME=$(TEST_HOME) $(BIN)/pytest -m "journey or browser"
+else
 	MESHCONSOLE_HOME=$(TEST_HOME) $(BIN)/pytest $(ARGS)
+endif
 
 fast: install
 	@mkdir -p $(TEST_HOME)
