@@ -27,8 +27,9 @@ def save(page: Page, why: str = "") -> int:
     """Preview, say why, save; the number of the new revision."""
     dialog = preview(page)
     dialog.get_by_label("Why").fill(why)
+    before = page.url
     dialog.get_by_role("button", name="Save").click()
-    page.wait_for_url("**?saved=*")
+    page.wait_for_url(lambda url: "?saved=" in url and url != before)  # the page may be that of the save before
     return int(page.url.split("saved=")[1].split("&")[0])
 
 
