@@ -55,8 +55,9 @@ def test_an_edited_policy_is_previewed_saved_and_taken_by_the_proxies(demo, page
     dialog = preview(page)
     expect(dialog.locator("tr.del", has_text="subset: v2")).to_be_visible()
     expect(dialog.locator("tr.add", has_text="subset: v3")).to_be_visible()
+    first = page.url
     dialog.get_by_role("button", name="Save").click()
-    page.wait_for_url("**?saved=*")
+    page.wait_for_url(lambda url: "?saved=" in url and url != first)
     eventually(lambda: served(demo.page()) == "reviews-v3", 10)
 
     page.goto("/proxies/")
