@@ -59,8 +59,10 @@ format:
 test: packages install
 	@mkdir -p $(TEST_HOME)/1 $(TEST_HOME)/2
 ifeq ($(strip $(ARGS)),)
-	$(BIN)/pytest -m "not journey and not browser" --dist loadfile $(foreach n,1 2,--tx popen//env:MESHCONSOLE_HOME=$(TEST_HOME)/$(n))
-	MESHCONSOLE_HOME=$(TEST_HOME) $(BIN)/pytest -m "journey or browser"
+	@failed=0; \
+	$(BIN)/pytest -m "not journey and not browser" --dist loadfile $(foreach n,1 2,--tx popen//env:MESHCONSOLE_HOME=$(TEST_HOME)/$(n)) || failed=1; \
+	MESHCONSOLE_HOME=$(TEST_HOME) $(BIN)/pytest -m "journey or browser" || failed=1; \
+	exit $$failed
 else
 	MESHCONSOLE_HOME=$(TEST_HOME) $(BIN)/pytest $(ARGS)
 endif
