@@ -11,6 +11,7 @@ All files are 0600 in a directory of 0700, and are replaced whole, never half.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import pathlib
@@ -35,12 +36,17 @@ def write(path: pathlib.Path, data: bytes, *, durable: bool = True) -> None:
     """The whole file, or the old one; `durable` even when the host loses its power, and not just the agent its life."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        with contextlib.suppress(OSError):  # half a file would take what room a full disk has left
+            temporary.unlink()
+        raise
 
 
 def read(path: pathlib.Path) -> bytes:
@@ -70,6 +76,8 @@ class Journal:
         self._path = path
         self._folded = 0
         self._size = 0
+        self._torn = False
+        """A record is missing or only half there: what is appended behind it would never be read, or be read without it."""
 
     def load(self) -> Cache:
         cache, good = Cache(), 0
@@ -98,14 +106,18 @@ class Journal:
 
     def _append(self, payload: bytes, cache: Cache) -> None:
         record = _record(payload)
-        if self._size + len(record) > 2 * self._folded + FOLD_BYTES:
+        if self._torn or self._size + len(record) > 2 * self._folded + FOLD_BYTES:
             self._fold(cache)
             return
+        self._torn = True
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, record)
+            written = os.write(descriptor, record)
         finally:
             os.close(descriptor)
+        if written < len(record):  # a disk that becomes full takes a part, and says no error
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+        self._torn = False
         self._size += len(record)
 
     def _fold(self, cache: Cache) -> None:
@@ -113,6 +125,7 @@ class Journal:
         data = _record(b"P" + protocol.encode(whole)) + _record(b"C" + msgspec.msgpack.encode(sorted(cache.clusters)))
         write(self._path, data)
         self._folded = self._size = len(data)
+        self._torn = False
 
 
 def _record(payload: bytes) -> bytes:

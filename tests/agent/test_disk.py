@@ -84,3 +84,31 @@ def test_a_state_directory_belongs_to_one_process_and_to_nobody_else(tmp_path):
         disk.lock(tmp_path / "state")
     os.close(held)
     os.close(disk.lock(tmp_path / "state"))
+
+
+def test_a_disk_that_was_full_for_a_while_leaves_no_hole_in_what_is_kept(tmp_path, monkeypatch):
+    path = tmp_path / "configuration"
+    journal = disk.Journal(path)
+    cache = journal.load().after(push("a"))
+    journal.keep(push("a"), cache)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:20]))  # as write(2) does on the last block
+    cache = cache.after(push("b", size=500))
+    with pytest.raises(OSError, match="No space left"):
+        journal.keep(push("b", size=500), cache)
+    monkeypatch.undo()
+    cache = cache.after(push("c"))
+    journal.keep(push("c"), cache)
+    assert disk.Journal(path).load() == cache and set(cache.of("cds")) == {"a", "b", "c"}
+
+
+def test_a_file_that_could_not_be_written_takes_no_room(tmp_path, monkeypatch):
+    disk.write(tmp_path / "identity", b"old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        disk.write(tmp_path / "identity", b"new")
+    assert [p.name for p in tmp_path.iterdir()] == ["identity"] and disk.read(tmp_path / "identity") == b"old"
