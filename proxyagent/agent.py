@@ -131,6 +131,8 @@ class Agent:
         self._delta_alarm = Alarm(lambda: self._envoy_says(words.Elapsed()), time.monotonic)
         self._session_alarm = Alarm(lambda: self._console_says(session.Elapsed()), time.time)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._keying: asyncio.Task[None] | None = None
+        """What a key is being asked for, on behalf of the present connection."""
         self._life = Life(False, 0, "not started yet")
         self._over: asyncio.Future[str] | None = None
         self.last_push: dict[str, object] = {}
@@ -164,11 +166,13 @@ class Agent:
     async def _stop(self) -> None:
         """Say goodbye, let requests end, count the last of them, and leave nothing behind."""
         log.info("stopping: draining for at most %.0f s", self.options.drain_seconds)
+        self._connection.last()
         self._connection.send(protocol.Goodbye("the agent was told to stop"))
         await self._connection.flush(1.0)
         if self._life.running:
+            self._supervisor.leave()
             await draining.drain(str(self.run_dir / "admin.sock"), self.options.drain_seconds)
-            with contextlib.suppress(admin.Unavailable):
+            with contextlib.suppress(OSError, exposition.Unreadable):
                 await self._relay.last()
             for outflow in self._outflows.values():
                 outflow.last()
@@ -188,7 +192,7 @@ class Agent:
         await self._spans.stop()
         await self._logs.stop()
 
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
 
@@ -198,6 +202,7 @@ class Agent:
                 log.error("%s: %s", name, error, exc_info=error)
 
         task.add_done_callback(done)
+        return task
 
     # --- Envoy ---
 
@@ -219,7 +224,7 @@ class Agent:
         """Our options have changed, and so Envoy is to be another: its requests end, and are counted."""
         await draining.drain(str(self.run_dir / "admin.sock"), self.options.drain_seconds)
         self._relay.envoy(run, True)
-        with contextlib.suppress(admin.Unavailable, exposition.Unreadable):
+        with contextlib.suppress(OSError, exposition.Unreadable):
             await self._relay.last()
         self._relay.envoy("", False)
 
@@ -277,6 +282,8 @@ class Agent:
         self._console_says(session.Received(frame))
 
     def _went(self, reason: str) -> None:
+        if self._keying:
+            self._keying.cancel()
         self._console_says(session.Lost())
         self._envoy_says(words.ConsoleWent())
         self._relay.console(False)
@@ -289,9 +296,9 @@ class Agent:
                 case session.Send(frame):
                     self._connection.send(frame)
                 case session.MakeKey():
-                    self._spawn(self._make_key(), "key")
+                    self._keying = self._spawn(self._make_key(), "key")
                 case session.Sign(message):
-                    self._spawn(self._sign(message), "key")
+                    self._keying = self._spawn(self._sign(message), "key")
                 case session.Install():
                     self._spawn(self._install(command), "certificate")
                 case session.Begin(heartbeat):
@@ -338,7 +345,7 @@ class Agent:
             csr = await self._keeper.make_key()
         except keys.KeyTrouble as e:
             log.error("no new key: %s", e)
-            await self._connection.close()
+            self._console_says(session.NoKeyMade(str(e)))
             return
         self._console_says(session.KeyMade(csr))
 

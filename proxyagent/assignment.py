@@ -1,11 +1,14 @@
 """What a console made of the member of a WorkloadGroup: kept on disk, so that a host that boots without its console is what it was."""
 
+import logging
 import pathlib
 
 import msgspec
 
 from . import disk
 from .protocol import Assigned, Workload
+
+log = logging.getLogger("proxyagent")
 
 
 class Assignment:
@@ -30,5 +33,8 @@ class Assignment:
         if frame == self.frame:
             return False
         self.frame = frame
-        disk.write(self._path, msgspec.json.encode(frame))
+        try:
+            disk.write(self._path, msgspec.json.encode(frame))
+        except OSError as e:
+            log.error("what the WorkloadGroup says is not on disk: %s", e)
         return True

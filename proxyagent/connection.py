@@ -56,6 +56,7 @@ class Connection:
         self._out: asyncio.Queue[bytes] = asyncio.Queue()
         self._ping: asyncio.Task[None] | None = None
         self._slowly = False
+        self._last = False
         self._failures = 0
 
     def send(self, frame: Frame) -> None:
@@ -85,9 +86,13 @@ class Connection:
         if self._socket is not None:
             await self._socket.close()
 
+    def last(self) -> None:
+        """The present connection is the last one: who has said goodbye must not come again, and be found by its peers."""
+        self._last = True
+
     async def run(self) -> None:
-        """For ever, until cancelled."""
-        while True:
+        """Until cancelled, or `last`."""
+        while not self._last:
             try:
                 reason = await self._once()
             except Exception as e:  # a fault of ours in handling one frame must not cost the host its console
@@ -96,6 +101,9 @@ class Connection:
             slowly, self._slowly = self._slowly, False
             wait = backoff.slow_delay(random.random()) if slowly else backoff.delay(self._failures, random.random())  # noqa: S311
             self._failures += 1
+            if self._last:
+                log.info("console %s: %s", self._url, reason)
+                return
             log.info("console %s: %s; next try in %.1f s", self._url, reason, wait)
             await asyncio.sleep(wait)
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import logging
 import pathlib
 
 import msgspec
@@ -10,6 +11,8 @@ import msgspec
 from . import disk, keys
 from .protocol import Resource, Trusted
 from .wire import secret_with_bundle, secret_with_certificate
+
+log = logging.getLogger("proxyagent")
 
 OWN_CERTIFICATE = "default"
 TRUST_BUNDLE = "ROOTCA"
@@ -51,6 +54,7 @@ class Keeper:
         self._pending = directory / "pending-key"
         self._namespace, self._service_account, self._proxy_id = namespace, service_account, f"{namespace}/{name}"
         self._installing = asyncio.Lock()
+        self._unwritten = False
         self.identity = self._load()
 
     def _load(self) -> Identity | None:
@@ -106,7 +110,12 @@ class Keeper:
                 chain.decode(),
                 bundle.decode() or (old.bundle if old else ""),
             )
-        if new != old:
-            disk.write(self._path, msgspec.json.encode(new))
-            self.identity = new
+        if new != old or self._unwritten:
+            self.identity, self._unwritten = new, True
+            try:
+                disk.write(self._path, msgspec.json.encode(new))
+                self._unwritten = False
+            except OSError as e:
+                # Envoy must have it all the same, or a full disk would end all mTLS with the old certificate.
+                log.error("the certificate is not on disk, and an agent after this one will not have it: %s", e)
         return new

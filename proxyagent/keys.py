@@ -7,6 +7,7 @@ milliseconds once a day, and so does not stay in the agent's memory. `in_child` 
 
 import asyncio
 import base64
+import contextlib
 import json
 import pathlib
 import sys
@@ -88,8 +89,15 @@ OPERATIONS: dict[str, Callable[..., dict[str, Any]]] = {"make": make, "sign": si
 
 async def in_child(operation: str, **arguments: str) -> dict[str, Any]:
     """Raises KeyTrouble. Secrets go by pipe, never by command line or environment."""
-    child = await asyncio.create_subprocess_exec(sys.executable, "-m", "proxyagent.keys", operation, stdin=-1, stdout=-1, stderr=-1)
-    out, err = await child.communicate(json.dumps(arguments).encode())
+    try:
+        child = await asyncio.create_subprocess_exec(sys.executable, "-m", "proxyagent.keys", operation, stdin=-1, stdout=-1, stderr=-1)
+    except OSError as e:
+        raise KeyTrouble(f"no child process: {e}") from e
+    try:
+        out, err = await child.communicate(json.dumps(arguments).encode())
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # nobody waits any more: it must not write a key over the next one's
+            child.kill()
     if child.returncode != 0:
         last = (err.decode(errors="replace").strip().splitlines() or ["no reason"])[-1]
         raise KeyTrouble(last.removeprefix("proxyagent.keys.KeyTrouble: ").removeprefix("KeyTrouble: "))

@@ -13,7 +13,7 @@ from . import protocol
 from .protocol import Frame, Workload
 
 RENEW_AGAIN_SECONDS = 15.0
-"""After a refused renewal; the old certificate lives on for about as long again as it has lived."""
+"""After a renewal that was refused or could not be begun; the old certificate lives on for about as long again as it has lived."""
 
 
 class Phase(Enum):
@@ -51,6 +51,13 @@ class KeyMade:
 
 
 @dataclass(frozen=True)
+class NoKeyMade:
+    """The disk is full, say."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Signed:
     signature: bytes
 
@@ -75,7 +82,7 @@ class Elapsed:
     pass
 
 
-Event = Connected | Lost | Received | KeyMade | Signed | Installed | Tell | Elapsed
+Event = Connected | Lost | Received | KeyMade | NoKeyMade | Signed | Installed | Tell | Elapsed
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -198,6 +205,10 @@ class Session:
                 yield Send(protocol.Join(self._token, csr))
             case KeyMade(csr) if self.phase is Phase.READY:
                 yield Send(protocol.SignRequest(csr))
+            case NoKeyMade(reason) if self.phase is Phase.INTRODUCED:
+                yield Close(f"no new key: {reason}")
+            case NoKeyMade() if self.phase is Phase.READY:
+                self._renewing, self._renew_at = False, now + RENEW_AGAIN_SECONDS
             case Signed(signature) if self.phase is Phase.INTRODUCED:
                 yield Send(protocol.Prove(self._serial, signature))
             case Installed(serial, renew_at):

@@ -27,6 +27,8 @@ STEADY_SECONDS = 10.0
 """An Envoy that lived for this long did not crash at its start: the back-off begins anew."""
 MAX_BACKOFF = 10.0
 LOG_BYTES = 8 << 20
+LEAVING = "leaving"
+"""Stands for the bootstrap of an Envoy that has begun to drain; no bootstrap's digest is equal to it."""
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -122,6 +124,13 @@ class Supervisor:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="envoy")
 
+    def leave(self) -> None:
+        """Envoy is about to drain: an agent after this one, should this one be killed meanwhile, must not take it for one that serves."""
+        if self._trace:
+            self._trace = msgspec.structs.replace(self._trace, bootstrap=LEAVING)
+            with contextlib.suppress(OSError):
+                disk.write(self._file, msgspec.json.encode(self._trace))
+
     async def stop(self, patience: float = 5.0) -> None:
         """SIGTERM, then SIGKILL; returns when Envoy is gone."""
         if self._task:
@@ -134,6 +143,14 @@ class Supervisor:
     # --- one life after the other ---
 
     async def _run(self) -> None:
+        while True:
+            try:
+                await self._one_after_the_other()
+            except Exception:  # a fault of ours: whatever Envoy runs is found again, and nobody would start another one otherwise
+                log.exception("watching Envoy stumbled and goes on")
+            await asyncio.sleep(1.0)
+
+    async def _one_after_the_other(self) -> None:
         crashes = 0
         adopted = await self._adopt()
         while True:

@@ -2,6 +2,7 @@
 How the console wants Envoy to be started (ProxyConfig): kept on disk, used at each start. A running Envoy is not restarted for it.
 """
 
+import logging
 import os
 import pathlib
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ import msgspec
 
 from . import disk
 from .protocol import ProxySettings, settings_digest
+
+log = logging.getLogger("proxyagent")
 
 _NONE = ProxySettings()
 
@@ -31,7 +34,10 @@ class Tuning:
 
     def adopt(self, settings: ProxySettings) -> None:
         self.settings = settings
-        disk.write(self._path, msgspec.json.encode(settings))
+        try:
+            disk.write(self._path, msgspec.json.encode(settings))
+        except OSError as e:
+            log.error("what ProxyConfig says is not on disk: %s", e)
 
     def applied(self, command: tuple[str, ...], environment: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:
         """Envoy's command and environment. Of a flag that stands twice Envoy would take neither."""

@@ -17,6 +17,7 @@ from proxyagent.session import (
     ListVersions,
     Lost,
     MakeKey,
+    NoKeyMade,
     Phase,
     Received,
     Send,
@@ -176,3 +177,11 @@ def test_what_the_console_asks_is_passed_on():
     play >> Received(Push(7)) << Apply(Push(7)) >> Received(protocol.ListState()) << ListVersions()
     play >> Received(protocol.MetricsStored("e", 3)) << Forget("e", 3)
     play.end()
+
+
+def test_a_renewal_that_cannot_be_begun_is_tried_again_and_costs_no_connection():
+    play = ready(renew_at=100.0).at(100.0)
+    play >> Elapsed() << MakeKey()
+    play >> NoKeyMade("No space left on device")
+    play.end()
+    assert play.session.wake_at() == 115.0 and play.session.phase is Phase.READY

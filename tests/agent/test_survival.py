@@ -117,6 +117,36 @@ async def test_a_request_under_way_is_finished_before_envoy_stops(console, agent
     assert await stopping == 0
 
 
+async def test_an_envoy_that_had_begun_to_drain_is_not_adopted_but_replaced(console, agent):
+    slow = asyncio.create_task(agent.get(path="/slow"))
+    await asyncio.sleep(0.1)
+    pid = agent.envoy
+    agent.process.terminate()
+    await console.until(protocol.Goodbye)
+    await asyncio.sleep(0.3)
+    agent.kill()  # a service manager that has lost its patience
+    await slow
+    agent.start()
+    assert await agent.envoy_runs(other_than=pid) != pid
+    assert await agent.serves() == (200, "one")
+
+
+async def test_who_has_said_goodbye_does_not_come_back_while_it_drains(console, agent):
+    slow = asyncio.create_task(agent.get(path="/slow"))
+    await asyncio.sleep(0.1)
+    agent.process.terminate()
+    await console.until(protocol.Goodbye)
+    links = console.links
+    await console.stop()
+    again = await FakeConsole(console.authority, port=console.port).start()
+    try:
+        assert (await slow)[0] == 200
+        assert await asyncio.to_thread(agent.process.wait, 10) == 0
+        assert again.links == 0 and links == 1
+    finally:
+        await again.stop()
+
+
 async def test_envoys_end_and_return_are_told_to_the_console(console, agent):
     os.kill(agent.envoy, signal.SIGKILL)
     gone = await console.until(protocol.EnvoyState, lambda f: not f.running and "SIGKILL" in f.reason)
