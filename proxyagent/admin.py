@@ -61,8 +61,13 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 async def _plain(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
-    if "content-length" not in headers:
-        return await reader.read(LIMIT)
+    if "content-length" not in headers:  # until the connection ends
+        parts: list[bytes] = []
+        while part := await reader.read(1 << 16):
+            parts.append(part)
+            if sum(map(len, parts)) > LIMIT:
+                raise ValueError(f"the answer has more than {LIMIT} bytes")
+        return b"".join(parts)
     size = int(headers["content-length"])
     if size > LIMIT:
         raise ValueError(f"the answer has {size} bytes, more than {LIMIT}")

@@ -39,8 +39,8 @@ async def ask(probe: Probe, workload: Workload) -> str:
                     return await command.ask(how)
     except TimeoutError:
         return f"{what} did not answer within {probe.timeout:g} s"
-    except (OSError, ValueError) as e:
-        return f"{what}: {os.strerror(e.errno) if isinstance(e, OSError) and e.errno and e.errno > 0 else e}"
+    except Exception as e:  # what a library makes of a strange answer too: a probe that ended here would leave its last word standing
+        return f"{what}: {os.strerror(e.errno) if isinstance(e, OSError) and e.errno and e.errno > 0 else e or type(e).__name__}"
 
 
 class Prober:

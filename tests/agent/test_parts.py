@@ -116,6 +116,19 @@ async def test_an_admin_interface_that_fails_is_unavailable(tmp_path, raw):
         await admin.request(str(tmp_path / "nothing"), "/x")
 
 
+async def test_an_answer_without_a_length_is_read_to_its_end(tmp_path):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        for part in (b"HTTP/1.0 200 OK\r\n\r\nfirst,", b"second"):
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    async with await asyncio.start_unix_server(answer, str(tmp_path / "s")):
+        assert await admin.request(str(tmp_path / "s"), "/x") == b"first,second"
+
+
 async def _answering(path, raw):
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")

@@ -12,6 +12,7 @@ import pytest
 from proxyagent.health import Health, probe
 from proxyagent.options import Wrong
 from proxyagent.probes import grpc as grpc_probe
+from proxyagent.probes import tcp
 from proxyagent.probes.judge import Judge
 from proxyagent.probes.prober import NOT_ALLOWED, Prober, ask
 from proxyagent.protocol import Assigned, ExecProbe, GrpcProbe, HttpProbe, Probe, TcpProbe, Workload, WorkloadPort
@@ -236,6 +237,20 @@ class TestExec:
 
 
 class TestFollowing:
+    async def test_a_probe_that_stumbles_goes_on(self, monkeypatch):
+        told, answers = [], iter([EOFError("half an answer"), ""])
+
+        async def strange(*_):
+            if isinstance(answer := next(answers, ""), Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(tcp, "ask", strange)
+        task = asyncio.create_task(Prober(Probe(TcpProbe(1), period=0.1), WORKLOAD, False, lambda *news: told.append(news)).run())
+        await until(lambda: len(told) == 2)
+        task.cancel()
+        assert told == [(False, "127.0.0.1:1: half an answer"), (True, "")]
+
     async def test_changes_only_are_told_and_the_delay_is_kept(self):
         origin, told = Origin(), []
         begun = time.monotonic()
