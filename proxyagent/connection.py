@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
 
 from . import backoff
-from .protocol import MAX_FRAME, Frame, FromConsole, Malformed, decode_from_console, encode
+from .protocol import MAX_PUSH, Frame, FromConsole, Malformed, decode_from_console, encode
 
 log = logging.getLogger("proxyagent.connection")
 
@@ -114,7 +114,7 @@ class Connection:
             socket = await connect(
                 self._url,
                 ssl=self._trust() if self._trust else None,
-                max_size=MAX_FRAME,
+                max_size=MAX_PUSH,
                 compression=None,
                 ping_interval=None,
                 open_timeout=10,

@@ -23,6 +23,9 @@ import msgspec
 PROTOCOL = 1
 RETIRED: frozenset[str] = frozenset()
 MAX_FRAME = 16 * 1024 * 1024
+"""Bytes, from an agent."""
+MAX_PUSH = 64 * 1024 * 1024
+"""Bytes, from the console: the whole state of a gateway of 10,000 services has some 30 MiB."""
 
 XdsType = Literal["cds", "eds", "lds", "rds", "vhds", "sds", "ecds"]
 

@@ -110,6 +110,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
 
     async def _handle(self, current: hub.Hub, link: Link, frame: protocol.FromAgent) -> None:
         await self.frames.take()
+        if self.closing:
+            return  # it has been told that it is cut, and does not act any more
         match frame:
             case protocol.Applied():
                 current.applied(link, frame)
@@ -131,9 +133,10 @@ class AgentConsumer(AsyncWebsocketConsumer):
             case protocol.Trusted():
                 current.trusted(link, frame)
             case protocol.Goodbye():
-                self.goodbye = True
+                self.goodbye = link.leaving = True
                 self.health.close()
-                await in_database(enrolment.goodbye, self._name, timezone.now())
+                if current.links.get(link.facts.proxy_id) is link:
+                    await in_database(enrolment.goodbye, self._name, current.id, timezone.now())
             case protocol.Answer():
                 pass  # to a question whose asker has gone
             case protocol.Spans():
@@ -207,10 +210,10 @@ class AgentConsumer(AsyncWebsocketConsumer):
         self.closing = True
         measures.REFUSED_AGENTS.labels(frame.code).inc()
         self._say(frame)
-        await refusals.note(self.address, self.claimed, frame.code, frame.message)
         with contextlib.suppress(Exception):  # whichever way the server says that the socket is gone
             await asyncio.wait_for(self.outbox.emptied(), 5)
             await self.close(1008 if frame.code in ("malformed", "busy") else 4000)
+        await refusals.note(self.address, self.claimed, frame.code, frame.message)
 
     def _replace(self, frame: protocol.Refused) -> None:
         """The hub wants it gone."""

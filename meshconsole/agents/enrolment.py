@@ -134,7 +134,10 @@ def enrol(
     return Enrolled(facts, welcome, spec, assigned)
 
 
-def goodbye(name: tuple[str, str], now: datetime.datetime) -> None:
+def goodbye(name: tuple[str, str], hub: str, now: datetime.datetime) -> None:
+    """Of an agent that is connected to this hub. One that is connected elsewhere by now (restarted, and quicker than its last word) stays."""
+    if ProxyRecord.objects.filter(pk="/".join(name), connected=True).exclude(hub=hub).exists():
+        return
     agents.goodbye(name)
     renewing.give_back("/".join(name), now)
 

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, InterfaceError
 
 from meshconsole import measures
 from meshconsole.xds.threads import in_database
@@ -50,6 +50,11 @@ class Intake:
                 except ingest.Malformed as e:
                     # It would be sent again for ever; nothing of it can be kept.
                     log.error("%s sent figures that cannot be stored, and they are dropped: %s", self._proxy_id, e)
+                    stored = frame.seq
+                    measures.BATCHES.labels("malformed").inc()
+                except (DataError, ValueError, TypeError, ArithmeticError) as e:
+                    # Nor can this: no number of tries makes PostgreSQL take what is too long or too large for its columns.
+                    log.exception("The figures of %s cannot be stored, and they are dropped: %s", self._proxy_id, e)
                     stored = frame.seq
                     measures.BATCHES.labels("malformed").inc()
                 except (DatabaseError, InterfaceError, OSError) as e:

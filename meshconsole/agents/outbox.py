@@ -5,7 +5,9 @@ import types
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-MAX_BYTES = 64 * 1024 * 1024
+from proxyagent import protocol
+
+MAX_BYTES = 2 * protocol.MAX_PUSH
 """Waiting for one agent. One push is in flight at a time, so only an agent that reads nothing comes near."""
 
 

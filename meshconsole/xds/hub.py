@@ -28,7 +28,7 @@ from meshconsole.discovery import mesh
 from meshconsole.discovery.signals import changed
 from proxyagent import protocol
 
-from . import beats, compiling, held, members, notices, records, tuning
+from . import beats, compiling, held, members, notices, owning, records, tuning
 from . import session as s
 from .garbage import Tender
 from .link import Close, Deliver, Facts, Link
@@ -71,6 +71,8 @@ class Hub:
         """When the news came that the next round is about."""
         self._awaited: dict[str, float] = {}
         """Proxies that have not yet taken a change -> when the news of it came."""
+        self._unregistered: set[Link] = set()
+        """Links without a workload, as of the last beat."""
         self._trust = Trust(self.links)
         self._garbage = Tender(self._loop.time())
         self._compiler = ThreadPoolExecutor(1, thread_name_prefix="mesh-compiler")
@@ -230,7 +232,12 @@ class Hub:
         if self._urgent.is_set():
             self._urgent.clear()
             due, self._due = self._due, {}
-            await self._round(due.values(), everybody=False)
+            try:
+                await self._round(due.values(), everybody=False)
+            except Exception:
+                self._due = due | self._due  # they have nothing yet, and no news would ask about them again
+                self._urgent.set()
+                raise
             return
         self._changed = self._loop.time()
         if not await self._settled():
@@ -316,6 +323,17 @@ class Hub:
         now = self._loop.time()
         self._garbage.tend(now, quiet=now - self._last_round > 1.0 and not self._news.is_set())
         await in_database(beats.beat, self.id, self.revision, timezone.now())
+        for proxy_id in await in_database(owning.disowned, self.id, list(self.links)):
+            if (link := self.links.get(proxy_id)) is not None:
+                self._whole(link)
+        self._send_for_those_unregistered()
+
+    def _send_for_those_unregistered(self) -> None:
+        """Not at the first sight: a snapshot may be older than a link, and who is evicted hears so from Trust."""
+        seen, self._unregistered = self._unregistered, set(owning.unregistered(self.links.values(), self.snapshot) if self.snapshot else ())
+        for link in seen & self._unregistered:
+            log.warning("%s is connected and not registered any more; its agent is asked to come again", link.facts.proxy_id)
+            link.close(protocol.Refused("busy", "the console has lost your registration", retry=True))
 
     async def _record(self) -> None:
         await self._written.wait()

@@ -68,6 +68,7 @@ class Link:
         "demand",
         "envoy",
         "facts",
+        "leaving",
         "nacked_revision",
         "pending_from",
         "pending_to",
@@ -106,6 +107,8 @@ class Link:
         self.envoy: protocol.EnvoyState | None = None
         self.assigned: protocol.Assigned | None = None
         """What the member of a group was told of itself last."""
+        self.leaving = False
+        """It has said goodbye."""
         self.tuned = ""
         """Digest of the ProxySettings that its agent has."""
 
@@ -139,7 +142,7 @@ class Link:
 
     def applied(self, frame: protocol.Applied, revision: int) -> None:
         if frame.errors:
-            self.handle(s.Nacked(frame.nonce, {XdsType(t): e[:2000] for t, e in frame.errors.items()}), revision)
+            self.handle(s.Nacked(frame.nonce, {XdsType(t): e[:2000].replace("\0", "") for t, e in frame.errors.items()}), revision)
             found = unbound.named(frame.errors.get("lds", ""), self.session.desired)
             if self.session.desired is not None and found:
                 self.unbound |= found
@@ -149,16 +152,27 @@ class Link:
 
     def handle(self, event: s.Event, revision: int) -> None:
         """Do what the session commands."""
+        too_long: tuple[int, int] | None = None
         for command in self.session.handle(event):
             match command:
-                case s.SendDelta():
-                    self.deliver(encode(command))
+                case s.SendDelta(nonce):
+                    data = encode(command)
+                    if len(data) <= protocol.MAX_PUSH:
+                        self.deliver(data)
+                    else:
+                        too_long = nonce, len(data)
                 case s.AskState():
                     self.deliver(protocol.encode(protocol.ListState()))
                 case s.RecordStatus(errors=errors, culprits=culprits):
                     names = list(dict.fromkeys(map(str, culprits)))
                     self.problems = {str(t): {"error": e, "policies": names} for t, e in errors.items()}
         self._settle(event, revision)
+        if too_long is not None:  # an agent would close the connection for it, come back, and be sent the same again
+            nonce, size = too_long
+            words = (
+                f"{size >> 20} MiB at once are more than an agent takes ({protocol.MAX_PUSH >> 20} MiB): narrow what it sees by a Sidecar"
+            )
+            self.handle(s.Nacked(nonce, {XdsType.CDS: words}), revision)
 
     def _settle(self, event: s.Event, revision: int) -> None:
         if isinstance(event, s.Nacked) and self.session.refused is not None:
@@ -179,11 +193,13 @@ class Link:
     def ask(self, hosts: Iterable[str], clusters: Iterable[str]) -> bool:
         """Demand grows; True when it did. What is beyond the limits is answered as unknown."""
         hosts, clusters = frozenset(hosts) - self.demand.hosts, frozenset(clusters) - self.demand.clusters
-        too_long = {h for h in hosts if len(h) > MAX_NAME}
+        no_name = {h for h in hosts if len(h) > MAX_NAME or "\0" in h}
         room = max(0, MAX_HOSTS - len(self.demand.hosts))
-        taken = sorted(hosts - too_long)[:room]
+        taken = sorted(hosts - no_name)[:room]
         refused = hosts.difference(taken)
-        new_clusters = sorted(c for c in clusters if len(c) <= MAX_NAME)[: max(0, MAX_CLUSTERS - len(self.demand.clusters))]
+        new_clusters = sorted(c for c in clusters if len(c) <= MAX_NAME and "\0" not in c)[
+            : max(0, MAX_CLUSTERS - len(self.demand.clusters))
+        ]
         if refused:
             self.deliver(protocol.encode(protocol.Push(nonce=0, aliases=dict.fromkeys(sorted(refused), ""))))
         if not taken and not new_clusters:

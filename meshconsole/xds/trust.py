@@ -80,6 +80,10 @@ class Trust:
             return
         self._tell(look)
         self.head, self._under_way = look.head, look.under_way
+        if any(link.facts.head != look.head and serials.get(p) != link.facts.serial for p, link in self._links.items()):
+            # It came while the database was asked, and was not asked about.
+            self.head = -1
+            self._news.set()
 
     def _tell(self, look: Look) -> None:
         frame = protocol.encode(protocol.Certificate(look.pem))

@@ -134,6 +134,26 @@ async def test_a_dead_valkey_delays_nothing_here_and_other_processes_by_seconds(
         assert not caller.closed
 
 
+async def test_agents_of_a_console_that_was_taken_for_dead_are_known_again_and_one_without_a_registration_comes_anew(cut):
+    with Console() as console:
+        server, caller = await pair(console, cut)
+        api = Api(console)
+        await api.in_sync(caller)
+        database = sqlite3.connect(console.home / "meshconsole.sqlite3", timeout=20)
+        database.execute("UPDATE xds_proxyrecord SET connected = 0, hub = ''")
+        database.execute("UPDATE discovery_workloadrecord SET lost = seen")
+        database.execute("DELETE FROM discovery_workloadrecord WHERE name = ?", [server.workload.name])
+        database.execute("UPDATE discovery_head SET number = number + 1")
+        database.commit()
+        assert (await api.until(lambda: api.proxy(caller.id), lambda p: p["connected"]))["state"] == "SYNCED"
+        assert database.execute("SELECT lost FROM discovery_workloadrecord WHERE name = ?", [caller.workload.name]).fetchone() == (None,)
+        database.close()
+        await server.until_closed(20)
+        assert "lost your registration" in server.closed and not caller.closed
+        await server.connect()
+        assert server.id in await api.workloads()
+
+
 async def test_an_agent_that_moves_to_another_process_is_connected_there(cut):
     with Console() as console, console.another() as elsewhere:
         _, caller = await pair(console, cut)

@@ -128,3 +128,14 @@ class TestDemand:
         (push,) = fake.frames
         assert push.aliases == {"one-more:80": "", "x" * 301: ""} and push.nonce == 0
         assert len(fake.link.demand.hosts) == MAX_HOSTS
+
+
+def test_more_than_an_agent_takes_at_once_is_a_refusal_with_what_to_do_and_a_smaller_set_goes_out(fake, monkeypatch):
+    monkeypatch.setattr(protocol, "MAX_PUSH", 1 << 20)
+    large = ResourceSet({(CDS, "a"): Blob(CDS, "a", "1", b"x" * (1 << 20), (Origin("DestinationRule", "default", "a"),))})
+    fake.link.offer(large, 1)
+    assert fake.frames == [] and fake.link.state is State.NACKED
+    assert "narrow what it sees by a Sidecar" in fake.link.problems["cds"]["error"]
+    fake.link.offer(resources(b="1"), 2)
+    fake.answer(2)
+    assert fake.link.state is State.SYNCED and fake.cache.versions() == {"cds": {"b": "1"}}

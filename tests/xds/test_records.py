@@ -4,10 +4,11 @@ import datetime
 import pytest
 from django.utils import timezone
 
+from meshconsole.agents import enrolment
 from meshconsole.discovery import registry
 from meshconsole.discovery.models import WorkloadRecord
 from meshconsole.discovery.platforms import agents
-from meshconsole.xds import beats, records, status
+from meshconsole.xds import beats, owning, records, status
 from meshconsole.xds import session as s
 from meshconsole.xds.models import HubRecord, ProxyRecord
 from proxyagent.protocol import EnvoyState, Workload
@@ -188,6 +189,20 @@ class TestProxies:
         ProxyRecord.objects.update(connected=False, hub="")
         assert status.proxy("default/a").state == "STALE" and status.proxy("default/a").types["cds"].state == "STALE"
 
+    def test_what_no_database_takes_does_not_keep_others_from_being_written(self):
+        bad = link("a")
+        bad.link.facts = dataclasses.replace(bad.link.facts, agent_version="1\0", bundle="\0" * 40)
+        bad.link.envoy = EnvoyState(False, reason="no\0")
+        bad.link.ask(["a\0b", "fine"], ["outbound|80||a\0b"])
+        bad.link.offer(resources(x="1"), 1)
+        bad.answer(1, cds="not\0this")
+        connected(bad, link("b", x="1"))
+        assert [(p.id, p.agent_version, p.hosts) for p in ProxyRecord.objects.all()] == [
+            ("default/a", "1", ["fine"]),
+            ("default/b", "1", []),
+        ]
+        assert not any("\0" in str(value) for value in ProxyRecord.objects.filter(pk="default/a").values_list()[0])
+
     def test_its_envoy_and_namespaces_are_told(self):
         a = link("a", x="1")
         a.link.envoy = EnvoyState(False, 2, "died")
@@ -239,6 +254,33 @@ class TestBeats:
         HubRecord.objects.all().delete()
         beats.beat(HUB, 7, timezone.now())
         assert beats.alive(timezone.now()) == {HUB: 7}
+
+    def test_agents_of_a_hub_that_was_given_up_and_lives_are_claimed_again_before_their_endpoints_go(self):
+        agents.hello(Workload("default", "a"), timezone.now())
+        here, moved = link("a", x="1"), link("b", x="1")
+        connected(here, moved)
+        assert owning.disowned(HUB, ["default/a", "default/b"]) == []
+        beats.begin("h2", self.later(30))  # it takes us for dead
+        ProxyRecord.objects.filter(pk="default/b").update(hub="h2", connected=True)
+        beats.beat(HUB, 7, timezone.now())
+        assert owning.disowned(HUB, ["default/a", "default/b", "default/new"]) == ["default/a", "default/new"]
+        connected(here)
+        assert ProxyRecord.objects.get(pk="default/a").hub == HUB and not WorkloadRecord.objects.exclude(lost=None).exists()
+
+    def test_a_goodbye_that_is_late_does_not_take_out_who_is_connected_elsewhere(self):
+        agents.hello(Workload("default", "a"), timezone.now())
+        connected(link("a", x="1"))
+        enrolment.goodbye(("default", "a"), "h2", timezone.now())
+        assert WorkloadRecord.objects.exists()
+        enrolment.goodbye(("default", "a"), HUB, timezone.now())
+        assert not WorkloadRecord.objects.exists()
+
+    def test_a_member_of_a_group_that_comes_back_late_in_its_grace_keeps_it(self):
+        member = Workload("default", "a", group="vms")
+        agents.hello(member, timezone.now(), said=member)
+        registry.lose([("default", "a")], self.later(-9))
+        agents.hello(member, timezone.now(), said=member)
+        assert registry.expire(self.later(2), 100) == []
 
     def test_what_was_lost_while_the_console_was_up_goes_after_the_grace(self, settings):
         settings.ENDPOINT_GRACE = 100
