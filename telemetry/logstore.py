@@ -23,23 +23,33 @@ def _row(r: Record) -> AccessRecord:
     return AccessRecord(
         at=r.at,
         reporter=r.reporter,
-        namespace=r.namespace[:200],
-        workload=r.workload[:300],
-        service=r.service[:300],
-        peer_namespace=r.peer_namespace[:200],
-        peer=r.peer[:300],
+        namespace=_text(r.namespace, 200),
+        workload=_text(r.workload, 300),
+        service=_text(r.service, 300),
+        peer_namespace=_text(r.peer_namespace, 200),
+        peer=_text(r.peer, 300),
         protocol=r.protocol,
         code=min(r.code, 999),
         flags=_between_commas(r.flags.split(",") if r.flags else (), 100),
         ms=r.ms,
         trace=r.trace,
-        denied=r.denied[:500],
+        denied=_text(r.denied, 500),
         would=_between_commas(r.would.split(", ") if r.would else (), 500),
         policies=_between_commas(map(str, r.policies), 4000),
-        said={key: text.replace("\0", "") for key, text in r.said.items()},  # PostgreSQL's JSON takes none
+        said={key: _text(text) for key, text in r.said.items()},
     )
 
 
 def _between_commas(words, most: int) -> str:  # type: ignore[no-untyped-def]
-    text = ",".join(words)[: most - 2]
-    return f",{text}," if text else ""
+    """As many whole ones as there is room for: half a name is another policy's, or nobody's."""
+    text = ","
+    for word in words:
+        if len(text) + len(word) >= most:
+            break
+        text += f"{_text(word)},"
+    return text if text != "," else ""
+
+
+def _text(word: str, most: int | None = None) -> str:
+    """PostgreSQL takes no NUL, and one record that it refuses would cost all those that are stored with it."""
+    return word.replace("\0", "")[:most]

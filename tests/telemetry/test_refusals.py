@@ -1,5 +1,7 @@
 """Denials are added up by who denies, who was denied, and what was asked for."""
 
+import dataclasses
+
 import pytest
 
 from telemetry import accesslog, logs, logstore
@@ -37,3 +39,11 @@ def test_a_dry_run_is_added_up_apart(stored):
     (group,) = refusals(logs.Asked(policy="AuthorizationPolicy payments/try"), NOW - 60, NOW + 1, would=True).groups
     assert (group.words, group.count, group.caller) == ("would be denied by payments/try", 1, "shop/web-1")
     assert not refusals(logs.Asked(policy="payments/other"), NOW - 60, NOW + 1, would=True).groups
+
+
+def test_more_dry_run_policies_than_there_is_room_for_are_left_out_whole(db):
+    (record,) = accesslog.parse(batch(DRY), WHOSE)
+    many = ", ".join(f"payments-{i:02}/{'p' * 20}" for i in range(30))
+    logstore.store([dataclasses.replace(record, would=many, workload="a\0b")], now=NOW)
+    (group,) = refusals(logs.Asked(), NOW - 60, NOW + 1, would=True).groups
+    assert len(group.policies) == 15 and all(p.name == "p" * 20 for p in group.policies) and group.target.endswith("/ab")

@@ -15,6 +15,8 @@ from .demand import Demand
 from .memo import Key, Memo, Result, Run, Tracer, Unit
 
 _NOTHING = Demand()
+_ROOM = 256
+"""Shared sets, before those that no proxy holds any more are forgotten."""
 _KEPT_TURNS = 8
 """For how many snapshots a shared set is kept that no proxy asks for."""
 
@@ -25,6 +27,7 @@ class Compiler:
         self.memo = Memo(self._compute)
         self._run: Run | None = None
         self._shared: dict[tuple[ClientClass, Demand], list[outbound.OutboundSet]] = {}
+        self._room = _ROOM
         self._last: dict[str, tuple[tuple[object, ...], ResourceSet]] = {}
 
     def compile(self, snapshot: Snapshot, workload: Workload, demand: Demand = _NOTHING) -> ResourceSet:
@@ -116,11 +119,21 @@ class Compiler:
             if shared.token is snapshot.token or (follows and shared.revise(run, labels)):
                 shared.seen = self.memo.turn
                 return shared
+        if len(self._shared) > self._room:
+            self._forget_superseded()
+            variants = self._shared.setdefault((client, demand), variants)
         shared = outbound.assemble(run, client, labels, demand)
         shared.seen = self.memo.turn
         variants[:] = [s for s in variants if s.token is snapshot.token or not s.holds_for(labels)]
         variants.append(shared)
         return shared
+
+    def _forget_superseded(self) -> None:
+        """A demand that grows leaves a set behind at each step, and in a quiet mesh there are no turns after which it would be forgotten."""
+        held = {id(parts[0]) for parts, _ in self._last.values()}
+        kept = {key: [s for s in sets if id(s.version) in held] for key, sets in self._shared.items()}
+        self._shared = {key: sets for key, sets in kept.items() if sets}
+        self._room = max(_ROOM, 2 * len(self._shared))
 
     def _compute(self, tracer: Tracer, key: Key) -> Result:
         return patching.applied(self.kinds, tracer, key, self._written(tracer, key))

@@ -277,3 +277,12 @@ def test_ports_that_a_workload_does_not_serve_are_not_its_endpoints():
     resources = Compiler(KINDS).compile(snapshot([], workloads), workloads[0], Demand(frozenset({"shop:81"})))
     (group,) = body(resources, XdsType.EDS, "outbound|81||shop.default.svc.cluster.local")["endpoints"]
     assert [e["endpoint"]["address"]["socket_address"]["address"] for e in group["lb_endpoints"]] == ["127.0.0.9"]
+
+
+def test_demands_that_grow_while_nothing_changes_leave_nothing_behind():
+    compiler, latest, client = Compiler(KINDS), snapshot(), bookinfo()[0]
+    other = compiler.compile(latest, bookinfo()[1], Demand(frozenset({"reviews"})))
+    for size in range(600):
+        compiler.compile(latest, client, Demand(frozenset({f"host-{i}.example" for i in range(max(size - 3, 0), size)})))
+    assert sum(map(len, compiler._shared.values())) <= 260
+    assert compiler.compile(latest, bookinfo()[1], Demand(frozenset({"reviews"}))) is other
