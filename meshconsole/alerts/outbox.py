@@ -7,11 +7,13 @@ sends it again under the same dedup key (PagerDuty, Alertmanager) or id (webhook
 
 import logging
 import uuid
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from . import channels, grouping
@@ -28,6 +30,10 @@ LEASE = timedelta(seconds=60)
 WAITS = (5, 10, 30, 60, 120, 300, 600)
 """Seconds until the next attempt; the last goes on."""
 GIVE_UP = timedelta(hours=24)
+TOGETHER = 100
+"""Messages of one channel that are taken up in one look."""
+ENOUGH = 3
+"""Messages of one channel that are to be tried again, and it is left alone until the next look: each may have cost the others 10 s."""
 KEPT = 20
 """Attempts that a message's log shows."""
 
@@ -106,18 +112,15 @@ def send_test(channel: Channel, by: str, now: datetime) -> Delivery:
 
 
 def due(now: datetime) -> list[Delivery]:
-    """What may be sent now, oldest first: waiting and due, or claimed by a worker whose lease has ended. Of one incident and channel only the first."""
-    open_ = Delivery.objects.filter(state__in=(State.WAITING, State.CLAIMED)).order_by("pk")
-    seen: set[tuple[int | None, int | None, str]] = set()
-    found = []
-    for row in open_[:2000]:
-        line = (row.incident_id, row.group_id, row.channel)
-        first = (row.incident_id is None and row.group_id is None) or line not in seen
-        seen.add(line)
-        ready = row.due <= now if row.state == State.WAITING else row.lease is not None and row.lease <= now
-        if first and ready:
-            found.append(row)
-    return found
+    """What may be sent now: waiting and due, or claimed by a worker whose lease has ended. Of one incident and channel only the first; of
+    each channel the oldest, and the channels in turn, so that thousands for one that is away hide nobody else's."""
+    open_ = Delivery.objects.filter(state__in=(State.WAITING, State.CLAIMED))
+    same = Q(incident=OuterRef("incident_id")) | Q(group=OuterRef("group_id"))
+    before = open_.filter(same, channel=OuterRef("channel"), pk__lt=OuterRef("pk"))
+    ready = open_.filter(Q(state=State.WAITING, due__lte=now) | Q(state=State.CLAIMED, lease__lte=now)).filter(~Exists(before))
+    names = ready.order_by().values_list("channel", flat=True).distinct()
+    found = [(place, row.pk, row) for name in names for place, row in enumerate(ready.filter(channel=name).order_by("pk")[:TOGETHER])]
+    return [row for *_, row in sorted(found, key=lambda each: each[:2])]
 
 
 def claim(row: Delivery, now: datetime) -> Delivery | None:
@@ -131,10 +134,10 @@ def claim(row: Delivery, now: datetime) -> Delivery | None:
 
 def deliver(row: Delivery) -> bool:
     """Send a message that is claimed, and write down how it went. Never inside a transaction: the receiver has it whatever we roll back."""
-    notice = Notice.read(row.notice) if row.group_id is None else grouping.notice(row)
     channel = channels.all_().get(row.channel)
     error, permanent = "", False
     try:
+        notice = Notice.read(row.notice) if row.group_id is None else grouping.notice(row)
         if channel is None:
             raise NotifyError(f"there is no NotificationChannel {row.channel}", permanent=True)
         if not channel.tells(row.event):
@@ -166,14 +169,18 @@ def deliver_due(now: datetime | None = None, seconds: float = 25.0) -> int:
     """Send what is due; how many were taken. Any number of workers may do so at once."""
     end = timezone.now() + timedelta(seconds=seconds)
     sent, moved = 0, True
+    failed: Counter[str] = Counter()
     while moved:
         moved = False
         for row in due(now or timezone.now()):
             if timezone.now() > end:
                 return sent
+            if failed[row.channel] >= ENOUGH:
+                continue
             if mine := claim(row, now or timezone.now()):
                 taken = deliver(mine)
                 sent += taken
+                failed[row.channel] += not taken and Delivery.objects.filter(pk=row.pk, state=State.WAITING).exists()
                 moved = moved or taken  # what comes after it in its line may be due now
     return sent
 

@@ -88,6 +88,19 @@ def test_one_dead_receiver_does_not_hold_up_another(incident, channel, receiver)
     assert len(receiver.got) == 1
 
 
+def test_thousands_of_messages_for_a_dead_receiver_hide_nobody_elses_and_cost_three_tries(incident, channel, receiver):
+    with Receiver(status=503) as dead:
+        channel("dead", secret=ROUTING_KEY, pagerduty={"url": dead.url})
+        channel(secret=ROUTING_KEY, pagerduty={"url": receiver.url})
+        notice = outbox.notice_of(incident, "trigger", NOW).json()
+        # Without an incident each is a line of its own.
+        many = [Delivery(channel="default/dead", event="trigger", notice=notice, due=NOW, created=timezone.now()) for _ in range(2100)]
+        Delivery.objects.bulk_create(many)
+        outbox.put(incident, "trigger", timezone.now())
+        assert outbox.deliver_due() == 1
+        assert len(receiver.got) == 1 and len(dead.got) == outbox.ENOUGH
+
+
 def test_putting_the_same_message_twice_is_putting_it_once(incident, channel):
     channel(pagerduty={})
     assert len(outbox.put(incident, "trigger", NOW)) == 1
