@@ -27,8 +27,9 @@ def fingerprint(key: Key) -> str:
 class Ids(dict[Key, int]):
     """The numbers of one batch's label sets; `keep` makes them known to later batches, once they are committed."""
 
-    def __init__(self, known: "dict[Key, tuple[int, int]]", now: int) -> None:
+    def __init__(self, known: "dict[Key, tuple[int, int]]", now: int, most: int) -> None:
         super().__init__()
+        self.most = most
         self.known = known
         self.now = now
         self.fresh: dict[Key, int] = {}
@@ -36,6 +37,9 @@ class Ids(dict[Key, int]):
     def keep(self) -> None:
         # The same few words stand in all of them: kept once, a label set is 300 bytes and not 2,000.
         self.known.update({tuple(map(intern, k)): (i, self.now) for k, i in self.fresh.items()})
+        if len(self.known) > self.most:
+            for k in [k for k, (_, seen) in list(self.known.items()) if self.now - seen >= ALIVE]:
+                self.known.pop(k, None)  # of peers long gone; should one come back, the table has its number
 
 
 class Dictionary:
@@ -50,7 +54,7 @@ class Dictionary:
     def ids(self, proxy_id: str, keys: Iterable[Key], now: int) -> Ids:
         """A number for each key, made where there is none. Call inside of the transaction that writes the figures."""
         known = self._of(proxy_id, now)
-        result = Ids(known, now)
+        result = Ids(known, now, 2 * self.limit)
         missing: list[Key] = []
         for k in keys:
             entry = known.get(k)
@@ -78,7 +82,7 @@ class Dictionary:
         return known
 
     def _find(self, proxy_id: str, missing: list[Key], result: Ids, now: int) -> None:
-        alive = sum(1 for _, seen in result.known.values() if now - seen < ALIVE)
+        alive = sum(1 for _, seen in list(result.known.values()) if now - seen < ALIVE)
         wanted: dict[str, Key] = {}
         stands_for: dict[Key, Key] = {}
         for k in missing:

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 
 MOST = 32
 """Batches waiting; beyond that the agent's socket is not read, until the store has caught up."""
+TRIES = 3
+"""Of a batch at which our own code stumbles."""
 
 
 class Intake:
@@ -38,7 +40,7 @@ class Intake:
             self._task = asyncio.ensure_future(self._drain())
 
     async def _drain(self) -> None:
-        pause = 0.5
+        pause, stumbled = 0.5, 0
         try:
             while self._waiting:
                 frame = self._waiting[0]
@@ -52,9 +54,9 @@ class Intake:
                     log.error("%s sent figures that cannot be stored, and they are dropped: %s", self._proxy_id, e)
                     stored = frame.seq
                     measures.BATCHES.labels("malformed").inc()
-                except (DataError, ValueError, TypeError, ArithmeticError) as e:
+                except DataError as e:
                     # Nor can this: no number of tries makes PostgreSQL take what is too long or too large for its columns.
-                    log.exception("The figures of %s cannot be stored, and they are dropped: %s", self._proxy_id, e)
+                    log.error("%s sent figures that the database does not take, and they are dropped: %s", self._proxy_id, e)
                     stored = frame.seq
                     measures.BATCHES.labels("malformed").inc()
                 except (DatabaseError, InterfaceError, OSError) as e:
@@ -63,7 +65,15 @@ class Intake:
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 10)
                     continue
-                pause = 0.5
+                except Exception:  # a fault of ours: what comes after it, the socket's other frames among it, must not wait for ever
+                    stumbled += 1
+                    log.exception("The figures of %s could not be stored (%d of %d tries)", self._proxy_id, stumbled, TRIES)
+                    if stumbled < TRIES:
+                        await asyncio.sleep(pause)
+                        continue
+                    stored = frame.seq
+                    measures.BATCHES.labels("malformed").inc()
+                pause, stumbled = 0.5, 0
                 self._waiting.pop(0)
                 measures.INGEST_WAITING.dec()
                 self._say(protocol.MetricsStored(frame.epoch, stored))
