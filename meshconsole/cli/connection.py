@@ -28,14 +28,14 @@ class Settings:
     ca: str = ""
 
     def whole(self) -> Settings:
-        if self.server and self.token:
-            return self
-        found = _file()
-        return Settings(
-            (self.server or os.environ.get("MESHCONSOLE_URL") or found.get("server") or DEFAULT).rstrip("/"),
-            self.token or os.environ.get("MESHCONSOLE_TOKEN") or found.get("token") or "",
-            self.ca or os.environ.get("MESHCONSOLE_CA") or found.get("ca") or "",
-        )
+        server = self.server or os.environ.get("MESHCONSOLE_URL", "")
+        token = self.token or os.environ.get("MESHCONSOLE_TOKEN", "")
+        ca = self.ca or os.environ.get("MESHCONSOLE_CA", "")
+        found = _file() if not (server and token) else {}
+        there = found.get("server", "").rstrip("/")
+        if server and there and server.rstrip("/") != there:
+            found = {}  # it is another console's: neither its token nor its certificate is for this one
+        return Settings((server or there or DEFAULT).rstrip("/"), token or found.get("token", ""), ca or found.get("ca", ""))
 
 
 def _file() -> dict[str, str]:

@@ -51,8 +51,10 @@ def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path, mo
     (folder / "config.yaml").write_text("server: http://file/\ntoken: from-file\n")
     assert Settings().whole() == Settings("http://file", "from-file")
     monkeypatch.setenv("MESHCONSOLE_URL", "http://environment")
-    assert Settings().whole() == Settings("http://environment", "from-file")
-    assert Settings("http://flag").whole() == Settings("http://flag", "from-file")
+    assert Settings().whole() == Settings("http://environment", "")  # the file's token is for the file's console
+    monkeypatch.setenv("MESHCONSOLE_TOKEN", "from-environment")
+    assert Settings("http://flag").whole() == Settings("http://flag", "from-environment")
+    assert Settings("http://flag", "from-flag").whole() == Settings("http://flag", "from-flag")
 
 
 def test_without_anything_it_is_the_console_on_this_machine():
