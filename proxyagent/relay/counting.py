@@ -1,10 +1,11 @@
 """From two scrapes of Envoy's counters to what was counted between them. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from telemetry import exposition
 from telemetry.samples import ISTIO_BOUNDS, Batch, Counter, Histogram
 
+from . import packed
 from .labels import cluster_tags
 
 PREFIX = "envoy_"
@@ -41,11 +42,15 @@ def _series(key: str) -> tuple[str, Labels]:
     return (MESSAGES[name], cluster_tags(tags.get("envoy_cluster_name", ""))) if name in MESSAGES else (name, tags)
 
 
+def _figures(totals: Totals) -> Iterator[tuple[str, Labels, float]]:
+    """All that these series say: (Istio's name, tags, value)."""
+    yield from packed.taken_apart((*_series(key), value) for key, value in totals.items())
+
+
 def batch(moved: Totals, start: float, end: float, expand: Expand) -> Batch:
     counters: dict[tuple, Counter] = {}
     shapes: dict[tuple, dict[str, float]] = {}
-    for key, value in moved.items():
-        name, tags = _series(key)
+    for name, tags, value in _figures(moved):
         for suffix in ("_bucket", "_sum", "_count"):
             if name.endswith(suffix) and not name.endswith("_total"):
                 bound = tags.pop("le", suffix)
@@ -95,8 +100,7 @@ def merge(first: Batch, second: Batch) -> Batch:
 def families(totals: Totals, expand: Expand) -> list[exposition.Family]:
     """For Prometheus: all that Envoy has counted, with Istio's names and labels."""
     found: dict[str, tuple[str, dict[tuple, float]]] = {}
-    for key, value in sorted(totals.items()):
-        name, tags = _series(key)
+    for name, tags, value in sorted(_figures(totals), key=lambda each: (each[0], *each[1].items())):
         suffix = "" if name.endswith("_total") else next((s for s in ("_bucket", "_sum", "_count") if name.endswith(s)), "")
         bound = tags.pop("le", None)
         labels = expand(tags) | ({"le": bound} if bound is not None else {})

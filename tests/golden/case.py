@@ -138,7 +138,7 @@ def _readable(blob: Blob) -> dict[str, Any]:
 
 
 def _short(value: Any) -> Any:
-    """Metrics loggers are the same 100 lines in each filter chain (tests/core/envoy/test_metrics.py knows them): here only their name."""
+    """Metrics loggers are the same 100 lines in each filter chain (tests/core/envoy/test_packed.py knows them): here only their name."""
     if isinstance(value, list):
         return [_short(item) for item in value]
     if isinstance(value, dict):
@@ -161,7 +161,8 @@ def _logs(loggers: list[dict[str, Any]]) -> list[Any]:
             config = log["typed_config"]
             stats = {each["stat"]["name"]: each["stat"]["tags"] for each in (*config.get("counters", ()), *config.get("histograms", ()))}
             unlike = {n: [t for t in tags if t["name"] == "removed" or "%CEL" in t["value_format"]] for n, tags in stats.items()}
-            if set(stats) not in (_COUNTED, _COUNTED_TCP) or any(unlike.values()):
+            packed = all([t["name"] for t in tags] == ["packed"] for tags in stats.values())
+            if not packed and (set(stats) not in (_COUNTED, _COUNTED_TCP) or any(unlike.values())):
                 shown = {"name": shown, "#counts": unlike}
         elif shown == "envoy.access_loggers.open_telemetry":
             shown = {"name": shown, "filter": log["filter"]} if "extension_filter" in str(log.get("filter")) else shown

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from . import access_logs, file_logs, metric_overrides, metrics
+from . import access_logs, file_logs, metric_overrides, metrics, packed
 from .draft import Json
 from .reporting import Side
 
 
 def outbound_http(side: Side, *, tunnels: bool = False) -> list[Json]:
-    counted = metrics.http_loggers(metrics.outbound_tags(), tunnels=tunnels)
-    return [*_shaped(counted, side), *access_logs.outbound_http(side.console), *file_logs.loggers(side.files)]
+    counted = _http(metrics.outbound_tags(), side, tunnels=tunnels)
+    return [*counted, *access_logs.outbound_http(side.console), *file_logs.loggers(side.files)]
 
 
 def outbound_tcp(side: Side) -> list[Json]:
@@ -22,7 +22,7 @@ def outbound_tcp(side: Side) -> list[Json]:
 
 def gateway_http(side: Side, told: Sequence[Json]) -> list[Json]:
     return [
-        *_shaped(metrics.http_loggers(metrics.outbound_tags()), side),
+        *_http(metrics.outbound_tags(), side),
         *access_logs.gateway_http(side.console, told),
         *file_logs.loggers(side.files),
     ]
@@ -35,13 +35,20 @@ def gateway_tcp(side: Side) -> list[Json]:
 
 def inbound_http(side: Side, service: str, told: Sequence[Json]) -> list[Json]:
     """`service`: `<fqdn>;<short name>;<namespace>`. `told`: access-log filters of what is told of in any case."""
-    counted = metrics.http_loggers(metrics.inbound_tags(service))
-    return [*_shaped(counted, side), *access_logs.inbound_http(side.console, service, told), *file_logs.loggers(side.files)]
+    counted = _http(metrics.inbound_tags(service), side)
+    return [*counted, *access_logs.inbound_http(side.console, service, told), *file_logs.loggers(side.files)]
 
 
 def inbound_tcp(side: Side, service: str, told: Sequence[Json]) -> list[Json]:
     counted = metrics.tcp_loggers(metrics.inbound_tags(service))
     return [*_shaped(counted, side), *access_logs.inbound_tcp(side.console, service, told), *file_logs.loggers(side.files)]
+
+
+def _http(tags: metrics.Tags, side: Side, *, tunnels: bool = False) -> list[Json]:
+    off = frozenset(name for name, override in side.metrics if override.off)
+    if off <= packed.SIZES and all(override.off for _, override in side.metrics):
+        return [*packed.http_loggers(tags, tunnels=tunnels, without=off), *(metrics.tunnel_loggers(tags) if tunnels else ())]
+    return _shaped(metrics.http_loggers(tags, tunnels=tunnels), side)
 
 
 def _shaped(counted: list[Json], side: Side) -> list[Json]:

@@ -1,0 +1,71 @@
+"""
+Figures as Envoy counts them cheapest, taken apart: all tags are one text, requests are the count of their durations, and the sizes of requests without a
+body are not written. Pure. Counterpart: meshconsole/core/envoy/packed.py.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+
+from telemetry.samples import ISTIO_BOUNDS
+
+Labels = dict[str, str]
+Figure = tuple[str, Labels, float]
+"""Istio's name, tags (a bucket's bound is `le`), value."""
+
+TAG, UNSIZED = "packed", "unsized"
+"""UNSIZED: the sizes of requests are not counted at all."""
+_SAME = ("reporter", "request_protocol", "response_code", "response_flags", "grpc_response_status", "service")
+FIELDS = {"source": (*_SAME, "peer", "peer_principal"), "destination": (*_SAME, "peer_principal", "peer_subject")}
+
+REQUESTS, DURATION, SIZE = "istio_requests_total", "istio_request_duration_milliseconds", "istio_request_bytes"
+
+
+def tags(text: str) -> Labels:
+    """The tags that Envoy wrote as one; an empty one was not asked for."""
+    fields = FIELDS.get(text.partition("|")[0], FIELDS["source"])
+    return {name: value for name, value in zip(fields, text.split("|", len(fields) - 1), strict=False) if value}
+
+
+def taken_apart(figures: Iterable[Figure]) -> Iterator[Figure]:
+    """With the requests counted, and with a size of 0 for each that had no body. True of totals, and of what was added to them."""
+    durations: dict[str, dict[str, float]] = {}
+    unsized: set[str] = set()
+    sizes: dict[str, dict[str, float]] = {}
+    for name, labels, value in figures:
+        text = labels.get(TAG) or labels.get(UNSIZED)
+        if text is None:
+            yield name, labels, value
+            continue
+        if UNSIZED in labels:
+            unsized.add(text)
+        family, _, part = name.rpartition("_")
+        where = durations if family == DURATION else sizes if family == SIZE and "|http|" in text else None
+        if where is not None:
+            shape = where.setdefault(text, {})
+            key = labels.get("le", part)
+            shape[key] = shape.get(key, 0.0) + value
+        if where is not sizes:
+            yield name, _unpacked(labels), value
+    for text, shape in durations.items():
+        requests = shape.get("count", 0.0)
+        yield REQUESTS, tags(text), requests
+        if "|http|" in text and text not in unsized:
+            yield from _sizes(text, sizes.pop(text, {}), requests, shape)
+    for text, shape in sizes.items():  # of requests whose durations are not here: as they are
+        yield from _sizes(text, shape, 0.0, {})
+
+
+def _sizes(text: str, shape: dict[str, float], requests: float, durations: Iterable[str]) -> Iterator[Figure]:
+    """`durations`: what Envoy calls its buckets; where it names but those that moved, the others are in all the same."""
+    empty = max(requests - shape.get("count", 0.0), 0.0)
+    named = {float(bound): bound for bound in (*durations, *shape) if bound not in ("sum", "count")}
+    for bound in (*ISTIO_BOUNDS, math.inf):
+        name = named.get(bound) or ("+Inf" if bound == math.inf else f"{bound:.10g}")
+        yield f"{SIZE}_bucket", {**tags(text), "le": name}, shape.get(name, 0.0) + empty
+    yield f"{SIZE}_sum", tags(text), shape.get("sum", 0.0)
+    yield f"{SIZE}_count", tags(text), shape.get("count", 0.0) + empty
+
+
+def _unpacked(labels: Labels) -> Labels:
+    text = labels.get(TAG) or labels[UNSIZED]
+    return {**tags(text), **{name: value for name, value in labels.items() if name not in (TAG, UNSIZED)}}
