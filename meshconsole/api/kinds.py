@@ -1,6 +1,7 @@
 """The kinds that the core knows, as the REST API names them: by group, plural and version. Nothing here knows any one kind."""
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from django.http import Http404
@@ -50,13 +51,20 @@ def named(word: str, group: str = "") -> Iterator[type[Policy]]:
             yield kind
 
 
+def unknown(word: str) -> NotFound:
+    """What was asked for, and what it may have meant."""
+    spellings = [w for kind in all_() for w in (name(kind).lower(), kind.plural)]
+    near = get_close_matches(word.lower(), spellings, 1)
+    return NotFound(f"there is no kind {word!r}" + (f"; did you mean {near[0]!r}?" if near else "; /api/v1/schemas lists them"))
+
+
 def key(sent: Mapping[str, str]) -> Key:
     """The resource that a person names by kind (in any of its spellings), namespace and name."""
     if not sent.get("kind") or not sent.get("name"):
         raise ParseError("kind and name are needed")
     found = list(named(sent["kind"], sent.get("group", "")))
     if not found:
-        raise NotFound(f"there is no kind {sent['kind']!r}")
+        raise unknown(sent["kind"])
     if len(found) > 1:
         raise ParseError(f"{sent['kind']!r} is a kind of several groups: {', '.join(k.group for k in found)}; name one as group")
     return Key(found[0].group, name(found[0]), sent.get("namespace") or "default", sent["name"])

@@ -1,6 +1,7 @@
 """Commands about what is said: apply, diff, analyze, get, delete, rollback, history."""
 
 import time
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -16,6 +17,17 @@ Message = Annotated[str, typer.Option("-m", "--message", help="Why: kept with th
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen; store nothing.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Return when every proxy concerned has taken it.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.")]
+
+
+class Listing(StrEnum):
+    """As kubectl has them: `wide` adds columns, `name` prints what another command takes."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    NAME = "name"
+    JSON = "json"
+    YAML = "yaml"
+
 
 DONE = {"create": "created", "update": "configured", "delete": "deleted"}
 
@@ -132,19 +144,28 @@ def get(
     namespace: Namespace = "default",
     everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces")] = False,
     selector: Annotated[str, typer.Option("-l", "--selector", help="app=reviews,version!=v1")] = "",
-    output: Output = Format.TABLE,
+    output: Annotated[Listing, typer.Option("-o", "--output", help="How to print it.")] = Listing.TABLE,
 ) -> None:
     """Stored resources."""
     params = {"kind": "" if kind == "all" else kind, "namespace": "" if everywhere else namespace, "name": name, "labelSelector": selector}
     items = Connection(context.obj).get("/api/v1/resources", **params)["items"]
     if name and not items:
         fail(f"There is no {kind} {name} in {'any namespace' if everywhere else f'namespace {namespace}'}.")
-    if output != Format.TABLE:
-        data(items[0] if name and len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}, output)
+    if output == Listing.NAME:
+        for item in items:
+            typer.echo(f"{item['kind'].lower()}.{item['apiVersion'].partition('/')[0]}/{item['metadata']['name']}")
+        return
+    if output in (Listing.JSON, Listing.YAML):
+        form = Format(output.value)
+        data(items[0] if name and len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}, form)
         return
     columns = ["NAMESPACE", "NAME", "HOSTS", "PROGRAMMED", "REVISION", "AGE"]
-    rows = [[i["metadata"]["namespace"], i["metadata"]["name"], _hosts(i.get("spec") or {}), _programmed(i), i["metadata"]["resourceVersion"],
+    rows = [[i["metadata"]["namespace"], i["metadata"]["name"], _hosts(i.get("spec") or {}), _condition(i, "status", "Unknown"), i["metadata"]["resourceVersion"],
              age(i["metadata"]["creationTimestamp"])] for i in items]  # fmt: skip
+    if output == Listing.WIDE:
+        columns += ["LABELS", "MESSAGE"]
+        for row, item in zip(rows, items, strict=True):
+            row += [[f"{k}={v}" for k, v in sorted((item["metadata"].get("labels") or {}).items())], _condition(item, "message", "")]
     if kind == "all":
         columns.insert(0, "KIND")
         rows = [[i["kind"], *row] for i, row in zip(items, rows, strict=True)]
@@ -156,9 +177,10 @@ def _hosts(spec: dict[str, Any]) -> Any:
     return spec.get("hosts") or spec.get("host") or servers
 
 
-def _programmed(item: dict[str, Any]) -> str:
+def _condition(item: dict[str, Any], field: str, otherwise: str) -> str:
+    """`field` of the condition Programmed: whether the proxies run it, and what they say."""
     conditions = item.get("status", {}).get("conditions", [])
-    return next((c["status"] for c in conditions if c["type"] == "Programmed"), "Unknown")
+    return next((c[field] for c in conditions if c["type"] == "Programmed"), otherwise)
 
 
 def delete(

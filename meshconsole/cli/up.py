@@ -109,7 +109,7 @@ def up(
     try:
         with Checklist(console) as checklist:
             facts = start(checklist, children, home, demo=demo, host=host, port=port, gateway_port=gateway_port, rate=rate)
-        console.print(welcome(facts, demo=demo), highlight=False)
+        console.print(welcome(facts, demo=demo), highlight=False, soft_wrap=True)  # a wrapped command cannot be copied
         while True:
             children.restart_the_dead()
             time.sleep(0.5)
@@ -197,16 +197,21 @@ def welcome(facts: dict, *, demo: bool) -> str:
         f"  password  {facts['password']}",
         f"  token     {facts['token']}",
         "",
+        "For the commands, in another terminal:",
+        f"  export MESHCONSOLE_URL={facts['url']} MESHCONSOLE_TOKEN={facts['token']}",
+        "",
     ]
     if demo:
         command = shutil.which("meshconsole", path=str(Path(sys.executable).parent)) or "meshconsole"
         command = os.path.relpath(command) if os.path.isabs(command) else command
+        policies = os.path.relpath(Path(__file__).parents[1] / "demo" / "policies")
         lines += [
-            "[bold]Three things to try[/]  (export MESHCONSOLE_URL and MESHCONSOLE_TOKEN as above first)",
+            "[bold]Three things to try[/]",
             f"  1  watch the calls                 {facts['url']}/topology/",
-            f"  2  send all reviews to v3          {command} apply --wait -f meshconsole/demo/policies/reviews-v3.yaml",
+            f"  2  send all reviews to v3          {command} apply --wait -f {policies}/reviews-v3.yaml",
             f"     and see it                      curl -s {facts['gateway']}/productpage | grep served",
-            f"  3  break ratings, then mend it     {command} apply -f meshconsole/demo/policies/ratings-abort.yaml",
+            f"  3  break ratings                   {command} apply --wait -f {policies}/ratings-abort.yaml",
+            f"     and mend it                     {command} delete --wait virtualservice ratings",
             f"     and see what was changed        {facts['url']}/changes/",
             "",
         ]

@@ -80,6 +80,18 @@ def test_get_prints_tables_json_and_yaml(mesh, file):
     assert len(yaml.safe_load(mesh("get", "vs", "-A", "-o", "yaml").out)["items"]) == 2
 
 
+def test_get_prints_wide_tables_and_names_that_other_commands_take(mesh, file):
+    mesh("apply", "-f", file("a.yaml", route("a")))
+    head, row = mesh("get", "vs", "-o", "wide").out.splitlines()
+    assert head.split()[-2:] == ["LABELS", "MESSAGE"] and row.startswith("default")
+    assert mesh("get", "vs", "-o", "name").out == "virtualservice.networking.istio.io/a\n"
+
+
+def test_a_kind_that_was_misspelt_is_answered_with_the_one_meant(mesh):
+    said = mesh("get", "virtualservise")
+    assert said.status == 1 and "did you mean 'virtualservice'?" in said.err
+
+
 def test_what_get_prints_can_be_applied_again(mesh, file):
     mesh("apply", "-f", file("a.yaml", route()))
     said = mesh("apply", "-f", "-", stdin=mesh("get", "vs", "reviews", "-o", "yaml").out)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -121,7 +121,7 @@ class Resources(View):
         rows = []
         wanted = [kinds.name(k) for k in kinds.named(self.text("kind"))] if self.text("kind") else [None]
         if not wanted:
-            raise NotFound(f"there is no kind {self.text('kind')!r}")
+            raise kinds.unknown(self.text("kind"))
         try:
             for kind in wanted:
                 rows += store.list_(kind, self.text("namespace") or None, self.text("labelSelector") or None)
@@ -159,5 +159,5 @@ class Schema(View):
     def get(self, request: Request, kind: str) -> Response:
         found = next(kinds.named(kind), None)
         if found is None:
-            raise NotFound(f"there is no kind {kind!r}")
+            raise kinds.unknown(kind)
         return Response(kinds.schema(found))
