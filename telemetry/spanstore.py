@@ -59,7 +59,7 @@ def store(pieces: Sequence[Piece], *, now: float | None = None) -> int:
         cursor.executemany(
             _INSERT,
             [
-                (p.trace, p.origin.service[:200], p.origin.namespace[:200], p.origin.workload[:200], p.origin.version[:200], p.origin.proxy, p.start, p.spans, p.errors, p.body)
+                (p.trace, _text(p.origin.service), _text(p.origin.namespace), _text(p.origin.workload), _text(p.origin.version), p.origin.proxy, p.start, p.spans, p.errors, p.body)
                 for p in taken
             ],
         )  # fmt: skip
@@ -68,13 +68,18 @@ def store(pieces: Sequence[Piece], *, now: float | None = None) -> int:
     return sum(p.spans for p in taken)
 
 
+def _text(said: str) -> str:
+    """PostgreSQL takes no NUL, and one sender's would cost the spans of all that are stored with it."""
+    return said.replace("\0", "")[:200]
+
+
 def _sums(pieces: Iterable[Piece]) -> dict[str, _Sum]:
     found: dict[str, _Sum] = {}
     for p in pieces:
         s, o = found.get(p.trace), p.origin
         if s is None:
-            found[p.trace] = _Sum(p.start, p.end, p.spans, p.errors, len(p.body), o.service[:200], o.namespace[:200], p.root)
+            found[p.trace] = _Sum(p.start, p.end, p.spans, p.errors, len(p.body), _text(o.service), _text(o.namespace), _text(p.root))
             continue
-        root = (o.service[:200], o.namespace[:200], p.root) if p.root else (s.service, s.namespace, s.name)
+        root = (_text(o.service), _text(o.namespace), _text(p.root)) if p.root else (s.service, s.namespace, s.name)
         found[p.trace] = _Sum(min(s.start, p.start), max(s.end, p.end), s.spans + p.spans, s.errors + p.errors, s.size + len(p.body), *root)
     return found

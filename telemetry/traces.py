@@ -84,7 +84,7 @@ def search(
         rows = rows.filter(length__lte=int(max_ms * 1000))
     rows = rows.order_by("-length", "id") if order == "slowest" else rows.order_by("-start", "id")
     if tags:
-        found, more = _with_tags(rows, tags, limit)
+        found, more = _with_tags(rows, tags, limit, namespaces)
     else:
         found = list(rows[: limit + 1])
         found, more = found[:limit], len(found) > limit
@@ -122,15 +122,16 @@ def _touches(**where: Any) -> Exists:
     return Exists(SpanPiece.objects.filter(trace=OuterRef("id"), **where))
 
 
-def _with_tags(rows: QuerySet[Any], tags: Mapping[str, str], limit: int) -> tuple[list[Any], bool]:
-    """Those in which one span has all of the tags."""
+def _with_tags(rows: QuerySet[Any], tags: Mapping[str, str], limit: int, namespaces: Collection[str] | None) -> tuple[list[Any], bool]:
+    """Those in which one span that may be seen has all of the tags: a hit would tell what stands in one that may not."""
     found: list[Any] = []
     candidates = list(rows[: LOOKED_AT + 1])
     for at in range(0, min(len(candidates), LOOKED_AT), 100):
         chunk = candidates[at : min(at + 100, LOOKED_AT)]
         by_id: dict[str, list[Any]] = {}
         for piece in SpanPiece.objects.filter(trace__in=[row.id for row in chunk]):
-            by_id.setdefault(piece.trace, []).append(piece)
+            if _seen(piece.namespace, namespaces):
+                by_id.setdefault(piece.trace, []).append(piece)
         found += [row for row in chunk if any(_has(span, tags) for piece in by_id.get(row.id, ()) for span in _read(piece))]
         if len(found) > limit:
             return found[:limit], True

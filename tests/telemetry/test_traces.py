@@ -166,6 +166,17 @@ def test_spans_of_namespaces_that_one_may_not_see_keep_their_times_only():
     [one] = traces.search(NOW - 10, NOW + 10, namespaces=["default"]).traces
     assert ("", "hidden", 1) in one.services
     assert traces.trace(hex_(7), ["third"]) is None
+    # Nor does a search tell what stands in them.
+    secret = {"tags": {"http.url": "http://x/secret"}}
+    assert traces.search(NOW - 10, NOW + 10, **secret).traces
+    assert not traces.search(NOW - 10, NOW + 10, namespaces=["default"], **secret).traces
+
+
+@pytest.mark.django_db
+def test_one_senders_nul_costs_nobodys_spans():
+    put(Origin("a\0b", "default", "w", "v1", proxy=False), (8, 1, 0, "GET /\0", 0, 20, False, {}))
+    put(REVIEWS, (9, 1, 0, "GET /", 0, 20, False, {}))
+    assert {(t.service, t.name) for t in traces.search(NOW - 10, NOW + 10).traces} == {("ab", "GET /"), ("reviews", "GET /")}
 
 
 @pytest.mark.django_db
