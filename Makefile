@@ -55,18 +55,16 @@ format:
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# What needs no browser and no whole mesh runs in two processes, each with a home of its own; then the rest, one after another. What failed is shown, and
-# asked once more by itself: two processes on two cores starve a test now and then. With ARGS: just those, once.
+# What needs no browser and no whole mesh runs in two processes, each with a home of its own; then the rest, one after another. With ARGS: just those.
 FAST := -m "not journey and not browser"
 WHOLE := -m "journey or browser"
-AGAIN := --last-failed --last-failed-no-failures none
 test: export MESHCONSOLE_HOME := $(TEST_HOME)
 test: packages install
 	@mkdir -p $(TEST_HOME)/1 $(TEST_HOME)/2
 ifeq ($(strip $(ARGS)),)
 	@failed=0; \
-	$(BIN)/pytest $(FAST) --dist loadfile $(foreach n,1 2,--tx popen//env:MESHCONSOLE_HOME=$(TEST_HOME)/$(n)) || $(BIN)/pytest $(FAST) $(AGAIN) || failed=1; \
-	$(BIN)/pytest $(WHOLE) || $(BIN)/pytest $(WHOLE) $(AGAIN) || failed=1; \
+	$(BIN)/pytest $(FAST) --dist loadfile $(foreach n,1 2,--tx popen//env:MESHCONSOLE_HOME=$(TEST_HOME)/$(n)) || failed=1; \
+	$(BIN)/pytest $(WHOLE) || failed=1; \
 	exit $$failed
 else
 	$(BIN)/pytest $(ARGS)
