@@ -11,7 +11,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     help="A service mesh that needs no Kubernetes. Exit status: 0 done, 1 refused or failed, 2 usage, 3 timed out waiting.",
 )
 

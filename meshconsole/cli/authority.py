@@ -145,12 +145,15 @@ def list_certificates(
     all: Annotated[bool, typer.Option("--all", help="Also those that newer ones have replaced.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
+    """Whose certificate ends when."""
     items = Connection(context.obj).get("/api/v1/certificates", namespace=namespace, proxy=proxy, current=None if all else "1")["items"]
     if output != Format.TABLE:
         data(items, output)
         return
     columns = ["PROXY", "SERVICE ACCOUNT", "STATE", "AGE", "ENDS", "SERIAL"]
-    table(columns, [[c["proxyId"], c["serviceAccount"], c["state"], age(c["created"]), c["notAfter"], c["serial"]] for c in items])
+    table(
+        columns, [[c["proxyId"], c["serviceAccount"], c["state"], age(c["created"]), c["notAfter"][:19] + "Z", c["serial"]] for c in items]
+    )
 
 
 Name = Annotated[str, typer.Argument(metavar="NAMESPACE/NAME")]

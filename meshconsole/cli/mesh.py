@@ -57,10 +57,12 @@ def proxy_config(
     output: Output = Format.TABLE,
 ) -> None:
     """What a proxy's Envoy is to run."""
+    if what and _table(proxy):  # istioctl's order: `proxy-config routes reviews-v1`
+        proxy, what = what, proxy
     if diff:
         _difference(Connection(context.obj).get(f"/api/v1/proxies/{_id(proxy)}/diff"), what, output)
         return
-    wanted = next((t for t in envoy.TABLES if what and what in (t, t.removesuffix("s"))), "")
+    wanted = _table(what)
     if what and not wanted:
         fail(f"{what!r} is none of {', '.join(envoy.TABLES)}", USAGE)
     found = Connection(context.obj).get(f"/api/v1/proxies/{_id(proxy)}/config", type=wanted)
@@ -75,6 +77,11 @@ def proxy_config(
             typer.secho(f"{'' if i == 0 else chr(10)}{name.upper()}", bold=True)
         columns, rows = envoy.TABLES[name]
         table(columns, rows(bodies), nothing=f"No {name}.")
+
+
+def _table(word: str) -> str:
+    """Of `envoy.TABLES`, in either number; empty when it is none."""
+    return next((t for t in envoy.TABLES if word and word in (t, t.removesuffix("s"))), "")
 
 
 def _difference(found: dict[str, Any], what: str, output: Format) -> None:

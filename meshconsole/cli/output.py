@@ -43,6 +43,8 @@ def _cell(value: Any) -> str:
     if value is None or value == "":
         return "-"
     text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if not text:
+        return "-"
     # What others wrote must not move the cursor of who looks.
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 

@@ -26,6 +26,7 @@ def _roles(person: dict[str, Any]) -> list[str]:
 
 @people.command("list")
 def list_people(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """Everybody, with their roles."""
     items = Connection(context.obj).get("/api/v1/people")["items"]
     if output != Format.TABLE:
         data(items, output)

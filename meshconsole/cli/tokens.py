@@ -34,6 +34,7 @@ def create_api_token(
 
 @api_tokens.command("list")
 def list_api_tokens(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """Yours, with what each may do and when it was last used."""
     items = Connection(context.obj).get("/api/v1/tokens")["items"]
     if output != Format.TABLE:
         data(items, output)
@@ -49,6 +50,7 @@ def _ago(at: str | None) -> str:
 
 @api_tokens.command("revoke")
 def revoke_api_token(context: typer.Context, token: Annotated[str, typer.Argument(help="Its id or its name.")]) -> None:
+    """End a token at once."""
     console = Connection(context.obj)
     items = console.get("/api/v1/tokens")["items"]
     found = [t for t in items if t["state"] != "revoked" and token in (str(t["id"]), t["name"])]
@@ -78,6 +80,7 @@ def create_join_token(
 
 @join_tokens.command("list")
 def list_join_tokens(context: typer.Context, output: Output = Format.TABLE) -> None:
+    """Those that still let a workload in, and those that did."""
     items = Connection(context.obj).get("/api/v1/join-tokens")["items"]
     if output != Format.TABLE:
         data(items, output)
@@ -89,5 +92,6 @@ def list_join_tokens(context: typer.Context, output: Output = Format.TABLE) -> N
 
 @join_tokens.command("revoke")
 def revoke_join_token(context: typer.Context, id: int) -> None:
+    """Let nobody join by it any more."""
     Connection(context.obj).call("DELETE", f"/api/v1/join-tokens/{id}")
     typer.echo(f"join token {id} revoked")

@@ -83,8 +83,14 @@ def test_get_prints_tables_json_and_yaml(mesh, file):
 def test_get_prints_wide_tables_and_names_that_other_commands_take(mesh, file):
     mesh("apply", "-f", file("a.yaml", route("a")))
     head, row = mesh("get", "vs", "-o", "wide").out.splitlines()
-    assert head.split()[-2:] == ["LABELS", "MESSAGE"] and row.startswith("default")
+    assert head.split()[-2:] == ["LABELS", "MESSAGE"] and row.split()[6] == "-"
     assert mesh("get", "vs", "-o", "name").out == "virtualservice.networking.istio.io/a\n"
+
+
+def test_proxy_config_takes_its_words_in_istioctls_order_too(mesh):
+    for words in (("routes", "nobody"), ("nobody", "routes")):
+        said = mesh("proxy-config", *words)
+        assert said.status == 1 and "default/nobody" in said.err
 
 
 def test_a_kind_that_was_misspelt_is_answered_with_the_one_meant(mesh):
