@@ -71,11 +71,7 @@ def search(
 ) -> Found:
     """Traces that begin in [start, end) (unix seconds) and touch one of `namespaces` (None: any), and `service` and so on where said."""
     rows = TraceSummary.objects.filter(start__gte=int(start * 1e6), start__lt=int(end * 1e6)).annotate(length=F("end") - F("start"))
-    if namespaces is not None:
-        rows = rows.filter(_touches(namespace__in=list(namespaces)))
-    wanted = {"service": service, "namespace": namespace, "workload": workload}
-    if any(wanted.values()):
-        rows = rows.filter(_touches(**{key: said for key, said in wanted.items() if said}))
+    rows = _touching(rows, namespaces, service=service, namespace=namespace, workload=workload)
     if errors:
         rows = rows.filter(errors__gt=0)
     if min_ms > 0:
@@ -100,10 +96,7 @@ def heat(
 ) -> dict[tuple[int, int], tuple[int, int]]:
     """(column of time, third of a power of ten of milliseconds) -> (traces, of them with errors): how durations moved, of all traces and not only those listed."""
     rows = TraceSummary.objects.filter(start__gte=int(start * 1e6), start__lt=int(end * 1e6))
-    if namespaces is not None:
-        rows = rows.filter(_touches(namespace__in=list(namespaces)))
-    if wanted := {key: said for key, said in (("service", service), ("workload", workload)) if said}:
-        rows = rows.filter(_touches(**wanted))
+    rows = _touching(rows, namespaces, service=service, workload=workload)
     found: dict[tuple[int, int], tuple[int, int]] = {}
     width = (end - start) * 1e6 / columns
     for begun, ended, errors in rows.order_by("-start").values_list("start", "end", "errors")[:HEAT_MOST]:
@@ -118,8 +111,12 @@ def level(ms: float) -> int:
     return math.floor(math.log10(max(ms, 0.01)) * 3)
 
 
-def _touches(**where: Any) -> Exists:
-    return Exists(SpanPiece.objects.filter(trace=OuterRef("id"), **where))
+def _touching(rows: QuerySet[Any], namespaces: Collection[str] | None, **wanted: str) -> QuerySet[Any]:
+    """Those in which a span that may be seen is of whom was asked for: a hit by another would tell who takes part unseen."""
+    where: dict[str, Any] = {key: said for key, said in wanted.items() if said}
+    if namespaces is not None:
+        where["namespace__in"] = list(namespaces)
+    return rows.filter(Exists(SpanPiece.objects.filter(trace=OuterRef("id"), **where))) if where else rows
 
 
 def _with_tags(rows: QuerySet[Any], tags: Mapping[str, str], limit: int, namespaces: Collection[str] | None) -> tuple[list[Any], bool]:

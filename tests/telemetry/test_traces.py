@@ -170,6 +170,11 @@ def test_spans_of_namespaces_that_one_may_not_see_keep_their_times_only():
     secret = {"tags": {"http.url": "http://x/secret"}}
     assert traces.search(NOW - 10, NOW + 10, **secret).traces
     assert not traces.search(NOW - 10, NOW + 10, namespaces=["default"], **secret).traces
+    # Nor that they are there.
+    for unseen in ({"service": "ratings"}, {"workload": RATINGS.workload}):
+        assert traces.search(NOW - 10, NOW + 10, **unseen).traces
+        assert not traces.search(NOW - 10, NOW + 10, namespaces=["default"], **unseen).traces
+        assert traces.heat(NOW - 10, NOW + 10, 4, **unseen) and not traces.heat(NOW - 10, NOW + 10, 4, namespaces=["default"], **unseen)
 
 
 @pytest.mark.django_db
