@@ -232,9 +232,10 @@ def rollback(
     wait: Wait = False,
     timeout: Timeout = 60,
 ) -> None:
-    """Go back: one resource (KIND NAME --to N), one revision undone (--revision N), or everything (--to N)."""
+    """Go back: one resource (KIND NAME, to what it was before its last change or --to N), one revision undone (--revision N), or all (--to N)."""
     console = Connection(context.obj)
-    if kind and name and to and not revision:
+    if kind and name and not revision:
+        to = to or _before_last(console, kind, name, namespace)
         sent = {"kind": kind, "namespace": namespace, "name": name, "revision": to, "message": message}
         answer = console.post("/api/v1/rollback", json=sent, dryRun=dry_run)
     elif revision and not kind and not to:
@@ -242,7 +243,7 @@ def rollback(
     elif to and not kind and not revision:
         answer = console.post(f"/api/v1/revisions/{to}/restore", dryRun=dry_run, message=message)
     else:
-        fail("Say one of: `rollback KIND NAME --to N`, `rollback --revision N`, `rollback --to N`.", USAGE)
+        fail("Say one of: `rollback KIND NAME [--to N]`, `rollback --revision N`, `rollback --to N`.", USAGE)
     if dry_run:
         for change in answer["changes"]:
             coloured_diff(change["diff"])
@@ -251,6 +252,16 @@ def rollback(
         typer.echo("Nothing to change: it is as it was.")
     if wait and not dry_run:
         _wait(console, answer["revision"] or answer["latest"], timeout)
+
+
+def _before_last(console: Connection, kind: str, name: str, namespace: str) -> int:
+    """The revision after which it was what its last change found."""
+    items = console.get("/api/v1/history", kind=kind, name=name, namespace=namespace, limit=1)["items"]
+    if not items:
+        fail(f"There is no history of {kind} {name} in namespace {namespace}.")
+    if items[0]["revision"] == 1:
+        fail(f"{kind} {name} came with the first revision: there is nothing before it. `delete` takes it away.")
+    return int(items[0]["revision"]) - 1
 
 
 def history(

@@ -87,6 +87,18 @@ def test_get_prints_wide_tables_and_names_that_other_commands_take(mesh, file):
     assert mesh("get", "vs", "-o", "name").out == "virtualservice.networking.istio.io/a\n"
 
 
+def test_rollback_of_one_resource_undoes_its_last_change(mesh, file):
+    mesh("apply", "-f", file("a.yaml", route()))
+    assert mesh("rollback", "vs", "reviews").status == 1
+    mesh("apply", "-f", file("a.yaml", route("other")))
+    mesh("apply", "-f", file("a.yaml", route(timeout="1s")))
+    assert mesh("rollback", "vs", "reviews").status == 0
+    assert "timeout" not in mesh("get", "vs", "reviews", "-o", "yaml").out
+    assert mesh("rollback", "vs", "other").status == 0
+    assert mesh("get", "vs", "other").status == 1
+    assert mesh("rollback", "vs", "nobody").status == 1
+
+
 def test_proxy_config_takes_its_words_in_istioctls_order_too(mesh):
     for words in (("routes", "nobody"), ("nobody", "routes")):
         said = mesh("proxy-config", *words)
