@@ -7,6 +7,7 @@ import typer
 from . import envoy
 from .connection import USAGE, Connection, fail
 from .output import Format, Output, age, coloured_diff, data, table
+from .watching import Watch, listed
 
 
 def proxy_status(
@@ -14,19 +15,27 @@ def proxy_status(
     proxy: Annotated[str, typer.Argument(help="namespace/name; without it: all.")] = "",
     namespace: Annotated[str, typer.Option("-n", "--namespace", help="Only this namespace.")] = "",
     output: Output = Format.TABLE,
+    watch: Watch = False,
 ) -> None:
     """Whether each proxy runs what it should."""
+    if watch and output != Format.TABLE:
+        fail("--watch prints lines: without -o.", USAGE)
     console = Connection(context.obj)
-    items = [console.get(f"/api/v1/proxies/{_id(proxy)}")] if proxy else console.get("/api/v1/proxies", namespace=namespace)["items"]
+
+    def items() -> list[dict[str, Any]]:
+        return [console.get(f"/api/v1/proxies/{_id(proxy)}")] if proxy else console.get("/api/v1/proxies", namespace=namespace)["items"]
+
     if output != Format.TABLE:
-        data(items, output)
+        data(items(), output)
         return
-    rows = [
-        [f"{p['namespace']}/{p['name']}", *[_type(p, t) for t in ("cds", "lds", "eds", "rds", "vhds")], "yes" if p["connected"] else "no",
-         p.get("syncedRevision"), age(p.get("since")) if p["connected"] else "", _error(p)]
-        for p in items
-    ]  # fmt: skip
-    table(["NAME", "CDS", "LDS", "EDS", "RDS", "VHDS", "CONNECTED", "REVISION", "SINCE", "ERROR"], rows, nothing="No proxy has joined yet.")
+    columns = ["NAME", "CDS", "LDS", "EDS", "RDS", "VHDS", "CONNECTED", "REVISION", "SINCE", "ERROR"]
+    listed(columns, lambda: [_row(p) for p in items()], key=1, moving=("SINCE",), watch=watch, nothing="No proxy has joined yet.")
+
+
+def _row(p: dict[str, Any]) -> list[Any]:
+    types = [_type(p, name) for name in ("cds", "lds", "eds", "rds", "vhds")]
+    since = age(p.get("since")) if p["connected"] else ""
+    return [f"{p['namespace']}/{p['name']}", *types, "yes" if p["connected"] else "no", p.get("syncedRevision"), since, _error(p)]
 
 
 def _type(proxy: dict[str, Any], name: str) -> str:

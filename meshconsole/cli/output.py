@@ -33,10 +33,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, nothing: str
     if not rows:
         typer.echo(nothing, err=True)
         return
-    cells = [list(columns), *[[_cell(v) for v in row] for row in rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    for row in cells:
+    lines = [list(columns), *cells(rows)]
+    widths = [max(len(row[i]) for row in lines) for i in range(len(columns))]
+    for row in lines:
         typer.echo("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def cells(rows: Sequence[Sequence[Any]]) -> list[list[str]]:
+    """What a table shows of these values."""
+    return [[_cell(value) for value in row] for row in rows]
 
 
 def _cell(value: Any) -> str:

@@ -10,6 +10,7 @@ from .connection import REFUSED, TIMED_OUT, USAGE, Connection, Settings, fail
 from .files import Source, read
 from .messages import of_core, show
 from .output import Format, Output, age, coloured_diff, data, table
+from .watching import Watch, listed
 
 Files = Annotated[list[str], typer.Option("-f", "--filename", help="File, directory, glob, or - for standard input. May be repeated.")]
 Namespace = Annotated[str, typer.Option("-n", "--namespace", help="Namespace.")]
@@ -145,10 +146,14 @@ def get(
     everywhere: Annotated[bool, typer.Option("-A", "--all-namespaces")] = False,
     selector: Annotated[str, typer.Option("-l", "--selector", help="app=reviews,version!=v1")] = "",
     output: Annotated[Listing, typer.Option("-o", "--output", help="How to print it.")] = Listing.TABLE,
+    watch: Watch = False,
 ) -> None:
     """Stored resources."""
+    if watch and output not in (Listing.TABLE, Listing.WIDE):
+        fail("--watch prints lines: with -o wide, or without -o.", USAGE)
     params = {"kind": "" if kind == "all" else kind, "namespace": "" if everywhere else namespace, "name": name, "labelSelector": selector}
-    items = Connection(context.obj).get("/api/v1/resources", **params)["items"]
+    console = Connection(context.obj)
+    items = console.get("/api/v1/resources", **params)["items"]
     if name and not items:
         fail(f"There is no {kind} {name} in {'any namespace' if everywhere else f'namespace {namespace}'}.")
     if output == Listing.NAME:
@@ -159,17 +164,24 @@ def get(
         form = Format(output.value)
         data(items[0] if name and len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}, form)
         return
-    columns = ["NAMESPACE", "NAME", "HOSTS", "PROGRAMMED", "REVISION", "AGE"]
-    rows = [[i["metadata"]["namespace"], i["metadata"]["name"], _hosts(i.get("spec") or {}), _condition(i, "status", "Unknown"), i["metadata"]["resourceVersion"],
-             age(i["metadata"]["creationTimestamp"])] for i in items]  # fmt: skip
-    if output == Listing.WIDE:
-        columns += ["LABELS", "MESSAGE"]
-        for row, item in zip(rows, items, strict=True):
-            row += [[f"{k}={v}" for k, v in sorted((item["metadata"].get("labels") or {}).items())], _condition(item, "message", "")]
-    if kind == "all":
-        columns.insert(0, "KIND")
-        rows = [[i["kind"], *row] for i, row in zip(items, rows, strict=True)]
-    table(columns, rows, nothing="No resources found.")
+    columns = [*(["KIND"] if kind == "all" else []), "NAMESPACE", "NAME", "HOSTS", "PROGRAMMED", "REVISION", "AGE"]
+    columns += ["LABELS", "MESSAGE"] if output == Listing.WIDE else []
+
+    def rows() -> list[list[Any]]:
+        nonlocal items
+        found, items = items or console.get("/api/v1/resources", **params)["items"], []
+        return [_row(item, every_kind=kind == "all", wide=output == Listing.WIDE) for item in found]
+
+    listed(columns, rows, key=3 if kind == "all" else 2, moving=("AGE",), watch=watch, nothing="No resources found.")
+
+
+def _row(item: dict[str, Any], *, every_kind: bool, wide: bool) -> list[Any]:
+    about = item["metadata"]
+    row = [about["namespace"], about["name"], _hosts(item.get("spec") or {}), _condition(item, "status", "Unknown")]
+    row += [about["resourceVersion"], age(about["creationTimestamp"])]
+    if wide:
+        row += [[f"{k}={v}" for k, v in sorted((about.get("labels") or {}).items())], _condition(item, "message", "")]
+    return [item["kind"], *row] if every_kind else row
 
 
 def _hosts(spec: dict[str, Any]) -> Any:

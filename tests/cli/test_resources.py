@@ -211,3 +211,8 @@ def pending(monkeypatch, state, proxies):
 
     answer = make_dataclass("Answer", ["state", "proxies"])(state, proxies)
     monkeypatch.setattr(status, "revision_status", lambda number: answer)
+
+
+def test_watching_is_for_lines(mesh):
+    said = mesh("get", "virtualservices", "-w", "-o", "yaml")
+    assert said.status == 2 and "--watch prints lines" in said.err
