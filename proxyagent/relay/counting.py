@@ -42,7 +42,7 @@ def _series(key: str) -> tuple[str, Labels]:
     return (MESSAGES[name], cluster_tags(tags.get("envoy_cluster_name", ""))) if name in MESSAGES else (name, tags)
 
 
-def _figures(totals: Totals) -> Iterator[tuple[str, Labels, float]]:
+def figures(totals: Totals) -> Iterator[tuple[str, Labels, float]]:
     """All that these series say: (Istio's name, tags, value)."""
     yield from packed.taken_apart((*_series(key), value) for key, value in totals.items())
 
@@ -50,7 +50,7 @@ def _figures(totals: Totals) -> Iterator[tuple[str, Labels, float]]:
 def batch(moved: Totals, start: float, end: float, expand: Expand) -> Batch:
     counters: dict[tuple, Counter] = {}
     shapes: dict[tuple, dict[str, float]] = {}
-    for name, tags, value in _figures(moved):
+    for name, tags, value in figures(moved):
         for suffix in ("_bucket", "_sum", "_count"):
             if name.endswith(suffix) and not name.endswith("_total"):
                 bound = tags.pop("le", suffix)
@@ -100,7 +100,7 @@ def merge(first: Batch, second: Batch) -> Batch:
 def families(totals: Totals, expand: Expand) -> list[exposition.Family]:
     """For Prometheus: all that Envoy has counted, with Istio's names and labels."""
     found: dict[str, tuple[str, dict[tuple, float]]] = {}
-    for name, tags, value in sorted(_figures(totals), key=lambda each: (each[0], *each[1].items())):
+    for name, tags, value in sorted(figures(totals), key=lambda each: (each[0], *each[1].items())):
         suffix = "" if name.endswith("_total") else next((s for s in ("_bucket", "_sum", "_count") if name.endswith(s)), "")
         bound = tags.pop("le", None)
         labels = expand(tags) | ({"le": bound} if bound is not None else {})

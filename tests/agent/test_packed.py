@@ -90,7 +90,7 @@ def test_what_was_added_taken_apart_is_what_the_totals_gained(first, second):
 
     old, new = told(first), told(first, second)
     gained = {key: value - old.get(key, 0.0) for key, value in new.items()}
-    of = [dict.fromkeys([]) | {(n, *sorted(t.items())): v for n, t, v in counting._figures(each)} for each in (old, new, gained)]
+    of = [dict.fromkeys([]) | {(n, *sorted(t.items())): v for n, t, v in counting.figures(each)} for each in (old, new, gained)]
     assert all(of[1][key] - of[0].get(key, 0.0) == pytest.approx(value) for key, value in of[2].items())
 
 
