@@ -3,11 +3,13 @@ The one guard of every connection to an address that a user has named: webhooks,
 
 A name is resolved, every address that it has must be allowed, and the connection goes to the address that was looked at. A name that answers
 otherwise the second time (DNS rebinding) gains nothing, a redirect is a new connection and is looked at again, proxies of the environment are
-not used. Allowed are public addresses, and networks that the operator has named (OUTBOUND_ALLOWED_NETWORKS for all, others for one purpose).
+not used. A server that answers drop by drop is let go at the deadline: a limit for each read alone would hold a worker for hours. Allowed are public addresses, and networks that the operator has named (OUTBOUND_ALLOWED_NETWORKS for all, others for one purpose).
 """
 
 import ipaddress
 import socket
+import ssl
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -67,17 +69,51 @@ def resolve(host: str, port: int, may: Callable[[str], bool]) -> list[str]:
 class Guarded(httpcore.SyncBackend):
     """For httpcore's pools: `ConnectionPool(network_backend=Guarded(may))`. Raises NotAllowed, Unresolved from within the request."""
 
-    def __init__(self, may: Callable[[str], bool]):
+    def __init__(self, may: Callable[[str], bool], seconds: float):
+        """`seconds`: from now on, for all that is said over its connections."""
         self.may = may
+        self.end = time.monotonic() + seconds
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *rest: Any, **more: Any) -> Any:
         last: Exception | None = None
         for address in resolve(host, port, self.may):
             try:
-                return super().connect_tcp(address, port, timeout, *rest, **more)
+                return _Until(super().connect_tcp(address, port, _left(self.end, timeout), *rest, **more), self.end)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as e:
                 last = e
         raise last or httpcore.ConnectError(f"{host} has no address")
 
     def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> Any:
         raise NotAllowed(path)
+
+
+class _Until(httpcore.NetworkStream):
+    """A stream that is over at `end` (time.monotonic), however often something arrives."""
+
+    def __init__(self, stream: httpcore.NetworkStream, end: float):
+        self._stream = stream
+        self._end = end
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(self._end, timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(self._end, timeout))
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return _Until(self._stream.start_tls(ssl_context, server_hostname, _left(self._end, timeout)), self._end)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _left(end: float, timeout: float | None) -> float:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout("it took too long altogether")
+    return left if timeout is None else min(left, timeout)

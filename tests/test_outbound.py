@@ -82,10 +82,10 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to(monkeypa
         raise httpcore.ConnectError("no route")
 
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
-    with httpcore.ConnectionPool(network_backend=outbound.Guarded(outbound.allowed)) as pool, pytest.raises(httpcore.ConnectError):
+    with httpcore.ConnectionPool(network_backend=outbound.Guarded(outbound.allowed, 5)) as pool, pytest.raises(httpcore.ConnectError):
         pool.request("GET", "http://rebinding.example/")
     assert connected == ["8.8.8.8"]
-    with httpcore.ConnectionPool(network_backend=outbound.Guarded(outbound.allowed)) as pool, pytest.raises(outbound.NotAllowed):
+    with httpcore.ConnectionPool(network_backend=outbound.Guarded(outbound.allowed, 5)) as pool, pytest.raises(outbound.NotAllowed):
         pool.request("GET", "http://rebinding.example/")
     assert connected == ["8.8.8.8"]
 
@@ -95,7 +95,7 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_connected_to(monkeypa
 )
 def test_loopback_is_loopback_however_it_is_spelt(url):
     with (
-        httpcore.ConnectionPool(network_backend=outbound.Guarded(outbound.allowed)) as pool,
+        httpcore.ConnectionPool(network_backend=outbound.Guarded(outbound.allowed, 5)) as pool,
         pytest.raises((outbound.NotAllowed, outbound.Unresolved)),
     ):
         pool.request("GET", url)
@@ -103,4 +103,4 @@ def test_loopback_is_loopback_however_it_is_spelt(url):
 
 def test_unix_sockets_are_not_spoken_to():
     with pytest.raises(outbound.NotAllowed):
-        outbound.Guarded(outbound.allowed).connect_unix_socket("/var/run/docker.sock")
+        outbound.Guarded(outbound.allowed, 5).connect_unix_socket("/var/run/docker.sock")

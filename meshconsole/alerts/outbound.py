@@ -3,16 +3,19 @@ Posts to addresses that users name, through the console's guard: public addresse
 answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import httpcore
 from django.conf import settings
 
-from meshconsole import outbound
+from meshconsole import holding, outbound
 
 from .notifiers.base import NotifyError
 
 TIMEOUT = 10.0
+ALTOGETHER = 20.0
+"""Seconds for a whole exchange: less than the task that sends what is due has."""
 MOST = 64 * 1024
 """Bytes of an answer that are looked at."""
 PERMANENT = frozenset(range(400, 500)) - {408, 409, 423, 425, 429}
@@ -30,14 +33,16 @@ def allowed(address: str) -> bool:
     return outbound.allowed(address, settings.ALERT_ALLOWED_NETWORKS)
 
 
-def addresses(host: str, port: int) -> list[str]:
-    """Those of `host`, if every one of them may be spoken to. Raises NotifyError."""
+@contextmanager
+def held() -> Iterator[None]:
+    """Around a library that connects by itself. Raises NotifyError."""
     try:
-        return outbound.resolve(host, port, allowed)
-    except outbound.Unresolved as e:
-        raise NotifyError(str(e)) from e
+        with holding.only(allowed):
+            yield
     except outbound.NotAllowed as e:
-        raise _refused(e) from e
+        raise _refused(e) from None
+    except holding.Started as e:
+        raise NotifyError(f"it starts a program ({e}), which is not allowed", permanent=True) from None
 
 
 def _refused(e: outbound.NotAllowed) -> Refused:
@@ -50,7 +55,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str] | None = None, *, sec
     timeouts = dict.fromkeys(("connect", "read", "write", "pool"), TIMEOUT)
     try:
         with (
-            httpcore.ConnectionPool(network_backend=outbound.Guarded(allowed)) as pool,
+            httpcore.ConnectionPool(network_backend=outbound.Guarded(allowed, ALTOGETHER)) as pool,
             pool.stream("POST", url, headers=sent, content=body, extensions={"timeout": timeouts}) as answer,
         ):
             said, status = b"", answer.status

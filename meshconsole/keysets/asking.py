@@ -54,7 +54,7 @@ def _get(uri: str, end: float) -> tuple[int, str, bytes]:
     sent = [("accept", "application/json"), ("user-agent", "meshconsole")]
     try:
         with (
-            httpcore.ConnectionPool(network_backend=outbound.Guarded(allowed)) as pool,
+            httpcore.ConnectionPool(network_backend=outbound.Guarded(allowed, max(0.05, end - time.monotonic()))) as pool,
             pool.stream("GET", uri, headers=sent, extensions={"timeout": timeouts}) as answer,
         ):
             body = b""

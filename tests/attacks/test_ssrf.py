@@ -1,6 +1,8 @@
 """A user names an address, and the console shall ask there: webhooks, key sets, with redirects, through real sockets."""
 
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from meshconsole.alerts import outbound as posting
 from meshconsole.alerts.notifiers.base import NotifyError
 from meshconsole.keysets import asking
+from tests.alerts.test_notifiers import notice, spec
 
 
 @pytest.fixture
@@ -97,3 +100,66 @@ def test_what_the_api_is_told_of_a_refused_webhook_names_the_setting_and_not_the
         said.add(str(told.value))
     assert len(said) == 1
     assert calls == []
+
+
+def by_apprise(url: str) -> None:
+    notifier, said = spec(apprise={})
+    notifier.notify(notice(), said, url)
+
+
+def test_a_library_that_follows_redirects_by_itself_is_led_nowhere_either(inside, settings):
+    port, calls = inside
+    settings.ALERT_ALLOWED_NETWORKS = ["127.0.0.1/32"]
+    with pytest.raises(NotifyError, match="169.254.169.254 is a private address") as refused:
+        by_apprise(f"json://127.0.0.1:{port}/moved")
+    assert refused.value.permanent and calls == ["POST /moved"]
+
+
+def test_a_library_that_resolves_a_name_itself_is_held_when_it_connects(inside, settings, monkeypatch):
+    """DNS rebinding: whoever looks at the name first is told of a public address."""
+    port, calls = inside
+    settings.ALERT_ALLOWED_NETWORKS = []
+    real, asked = socket.getaddrinfo, []
+
+    def answer(host, *rest, **more):
+        if host != "rebinding.example":
+            return real(host, *rest, **more)
+        asked.append(host)
+        at = "8.8.8.8" if len(asked) == 1 else "127.0.0.1"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (at, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    socket.getaddrinfo("rebinding.example", port)
+    with pytest.raises(NotifyError, match="127.0.0.1 is a private address"):
+        by_apprise(f"json://rebinding.example:{port}/x")
+    assert calls == [] and len(asked) == 2
+
+
+@pytest.mark.parametrize("way", ["keys", "post"])
+def test_a_server_that_answers_drop_by_drop_holds_nobody_beyond_the_deadline(way, settings, monkeypatch):
+    settings.JWKS_ALLOW_PRIVATE, settings.ALERT_ALLOWED_NETWORKS = True, ["127.0.0.0/8"]
+    monkeypatch.setattr(posting, "ALTOGETHER", 0.5)
+    over = threading.Event()
+
+    def drip() -> None:
+        peer, _ = door.accept()
+        with peer:
+            peer.recv(4096)
+            peer.send(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not over.wait(0.1):
+                try:
+                    peer.send(b"a")
+                except OSError:
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        server = threading.Thread(target=drip, daemon=True)
+        server.start()
+        url = f"http://127.0.0.1:{door.getsockname()[1]}/"
+        begun = time.monotonic()
+        with pytest.raises((asking.Unavailable, NotifyError)):
+            asking.keys(url, 0.5) if way == "keys" else posting.post(url, b"{}")
+        took = time.monotonic() - begun
+        over.set()
+        server.join(5)
+    assert took < 2

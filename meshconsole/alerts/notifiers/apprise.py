@@ -30,15 +30,14 @@ class AppriseNotifier(Notifier):
         import apprise  # a hundred modules: only where it is used
 
         plugin = _plugin(secret)
-        host = getattr(plugin, "host", None)
-        if host and "host" in type(plugin).template_tokens:  # elsewhere `host` may be a token
-            outbound.addresses(str(host), int(getattr(plugin, "port", None) or 443))
         kind = {"resolve": apprise.NotifyType.SUCCESS, "acknowledge": apprise.NotifyType.INFO, "test": apprise.NotifyType.INFO}
         level = kind.get(notice.event) or (
             apprise.NotifyType.FAILURE if notice.severity in ("critical", "error") else apprise.NotifyType.WARNING
         )
         lines = [*notice.lines, *(f"{title}: {href}" for title, href in notice.links.items())]
-        if not plugin.notify(title=notice.title, body="\n".join(lines), notify_type=level):
+        with outbound.held():  # it resolves names and follows redirects by itself
+            taken = plugin.notify(title=notice.title, body="\n".join(lines), notify_type=level)
+        if not taken:
             raise NotifyError(f"{plugin.service_name} did not take it")
 
 
