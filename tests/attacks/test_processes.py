@@ -1,10 +1,19 @@
-"""Several web processes, and a Redis that is dead: guessing is slow all the same, behind a reverse proxy too, and a session ends everywhere."""
+"""Several web processes, and a Redis that is dead: guessing is slow all the same, behind a reverse proxy too, and who is evicted at
+one process is cut by the other, which holds its socket."""
 
+import asyncio
 import subprocess
+import time
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
+from proxyagent import protocol
 from tests.browser.console import Console, free_port
 
 from .conftest import Web
@@ -32,8 +41,6 @@ def two(tmp_path_factory):
 
 
 def await_(console: Console) -> None:
-    import time
-
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
@@ -72,3 +79,56 @@ def test_a_guesser_who_makes_addresses_up_is_not_believed(two):
     _, second = two
     said = [attempt(second, "somebody", forwarded=f"198.51.100.{n}").status_code for n in range(7)]
     assert said == [200] * 5 + [429] * 2
+
+
+async def joined(console: Console, name: str) -> tuple[ClientConnection, str]:
+    """An agent's socket at this process, welcomed; and the join token, good for a second time."""
+    said = {"namespace": "default", "serviceAccount": name, "ttl": "1h", "uses": 2}
+    token = (await asyncio.to_thread(console.api.post, "/api/v1/join-tokens", json=said)).json()["token"]
+    return await join(console, name, token), token
+
+
+async def join(console: Console, name: str, token: str) -> ClientConnection:
+    socket = await connect(console.url.replace("http", "ws", 1) + "/agent", proxy=None)
+    workload = protocol.Workload("default", name, service_account=name)
+    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    await socket.send(protocol.encode(protocol.Hello(protocol.PROTOCOL, "0", "0", workload)))
+    assert isinstance(protocol.decode_from_console(await socket.recv()), protocol.Challenge)
+    await socket.send(protocol.encode(protocol.Join(token, csr.public_bytes(serialization.Encoding.DER))))
+    return socket
+
+
+async def last_word(socket: ClientConnection, seconds: float) -> object:
+    """What the console said last before it closed the socket. Raises TimeoutError when it stays open."""
+    said: object = None
+    async with asyncio.timeout(seconds):
+        try:
+            while True:
+                said = protocol.decode_from_console(await socket.recv())
+        except ConnectionClosed:
+            return said
+
+
+async def test_an_agent_that_is_evicted_at_one_process_is_cut_by_the_other_and_neither_takes_it_back(two):
+    """Redis is dead: the process that holds the socket finds out by itself."""
+    first, second = two
+    thief, token = await joined(first, "thief")
+    other, _ = await joined(first, "honest")
+    for socket in (thief, other):
+        assert isinstance(protocol.decode_from_console(await asyncio.wait_for(socket.recv(), 10)), protocol.Welcome)
+        await socket.send(protocol.encode(protocol.State("")))
+    await asyncio.wait_for(thief.recv(), 10)  # a push, or what it is asked: it is connected
+    begun = time.monotonic()
+    said = await asyncio.to_thread(
+        second.api.post, "/api/v1/evictions", json={"namespace": "default", "name": "thief", "reason": "stolen"},
+        headers={"authorization": f"Bearer {first.token}"},
+    )  # fmt: skip
+    assert said.status_code == 201, said.text
+    assert await last_word(thief, 8) == protocol.Refused("revoked", "this agent was evicted: stolen")
+    assert time.monotonic() - begun < 8
+    for console in (first, second):
+        refused = await last_word(await join(console, "thief", token), 10)
+        assert isinstance(refused, protocol.Refused) and refused.code == "revoked"
+    with pytest.raises(TimeoutError):
+        await last_word(other, 1)
+    await other.close()
