@@ -14,6 +14,8 @@ import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from meshconsole.accounts import audit
+from meshconsole.accounts.author import Author
 from meshconsole.configstore.models import rfc3339
 from meshconsole.core.mesh.model import Service, Workload
 from proxyagent import protocol
@@ -28,6 +30,7 @@ Name = tuple[str, str]
 
 NOT_PROBED = "not probed yet"
 BRIEFLY = datetime.timedelta(seconds=60)
+BY_ITSELF = Author("console", "system", "")
 MEMBERS_GRACE = 10.0
 """Of a member of a WorkloadGroup that vanished, in seconds (Istio: PILOT_WORKLOAD_ENTRY_GRACE_PERIOD)."""
 
@@ -124,15 +127,19 @@ def pardon(now: datetime.datetime) -> None:
 
 
 def expire(now: datetime.datetime, grace: float) -> list[Name]:
-    """Take out what has been lost for longer than the grace (members of a group: than theirs)."""
+    """Take out what has been lost for longer than the grace (members of a group: than theirs; the audit log has who joined, and who is gone)."""
     with transaction.atomic():
         members = Q(lost__lt=now - datetime.timedelta(seconds=min(grace, MEMBERS_GRACE))) & ~Q(group="")
         gone = WorkloadRecord.objects.filter(members | Q(lost__lt=now - datetime.timedelta(seconds=grace)))
-        names = list(gone.values_list("namespace", "name"))
-        if names:
+        found = list(gone.select_for_update().values_list("namespace", "name", "group", "lost"))  # two hubs sweep: one of them finds it
+        if found:
             gone.delete()
             _next()
-    return names
+        for namespace, name, group, lost in found:
+            if group and lost:
+                what = f"WorkloadEntry {namespace}/{name} (WorkloadGroup {namespace}/{group})"
+                audit.record(BY_ITSELF, "expire", what, f"-its agent was last there at {rfc3339(lost)}\n")
+    return [(namespace, name) for namespace, name, _, _ in found]
 
 
 def touch() -> None:

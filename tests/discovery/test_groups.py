@@ -2,6 +2,8 @@ import datetime
 
 import pytest
 
+from meshconsole.accounts.models import AuditEntry
+from meshconsole.configstore.models import rfc3339
 from meshconsole.core.policies.workload_group import WorkloadGroup
 from meshconsole.discovery import groups, registry
 from meshconsole.discovery.platforms import agents
@@ -75,6 +77,18 @@ def test_a_member_that_vanished_is_kept_for_ten_seconds_and_others_for_their_gra
     assert registry.expire(NOW + datetime.timedelta(seconds=9), 600) == []
     assert registry.expire(NOW + datetime.timedelta(seconds=11), 600) == [("default", "vm-10.0.0.1")]
     assert [w.name for w in registry.workloads()] == ["own"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_member_that_is_taken_out_is_in_the_audit_log_once_and_others_are_not():
+    agents.hello(groups.member(said(), group()), NOW, said=said())
+    agents.hello(Workload("default", "own"), NOW)
+    registry.lose([("default", "vm-10.0.0.1"), ("default", "own")], NOW)
+    for seconds in (11, 12, 601):
+        registry.expire(NOW + datetime.timedelta(seconds=seconds), 600)
+    (entry,) = AuditEntry.objects.filter(action="expire")
+    assert (entry.who, entry.object) == ("console", "WorkloadEntry default/vm-10.0.0.1 (WorkloadGroup default/vm)")
+    assert rfc3339(NOW) in entry.diff
 
 
 @pytest.mark.django_db(transaction=True)
