@@ -8,7 +8,7 @@ from meshconsole.core.envoy import wire
 from meshconsole.core.envoy.resource_set import ResourceSet, XdsType
 from meshconsole.core.envoy.vocabulary import NAMESPACE
 
-from . import effects, rbac, routes
+from . import effects, rbac, routes, unevaluated
 from .logic import Known
 from .request import Request
 
@@ -88,7 +88,7 @@ def explain(resources: ResourceSet, request: Request, inbound: Inbound, *, gatew
         skipped,
         tuple(Effect(words, where(route)) for words in effects.of_route(route)),
         tuple(_destinations(resources, route, request, inbound)),
-        _https(host),
+        (*_https(host), *unevaluated.at_caller(resources, gateway=gateway)),
     )
     return replace(found, sentence=_sentence(found, route, request))
 
@@ -162,16 +162,18 @@ def _decided(reached: Reached, resources: ResourceSet | None, port: int, request
     manager: Json = next((f["typed_config"] for f in chains[0]["filters"] if "http_filters" in f.get("typed_config", {})), {})
     chain = list(manager.get("http_filters", ())) or chains[0]["filters"]
     configs = [f["typed_config"] for f in chain if f["name"].endswith(".rbac")]
-    found = rbac.verdict(configs, asked, port, address=reached.address.rpartition(":")[0])
+    address = reached.address.rpartition(":")[0]
+    found = rbac.verdict(configs, asked, port, address=address)
     words, line = _words(found, ours)
-    more = [text for name, text in _OTHERS.items() if any(f["name"] == name for f in chain)]
-    return replace(reached, allowed=found.allowed, words="; ".join([words, *more]), line=line, policies=in_force)
-
-
-_OTHERS = {
-    "envoy.filters.http.jwt_authn": "a token that comes with it must be valid",
-    "envoy.filters.http.ext_authz": "an external authorizer may be asked",
-}
+    more = ["a token that comes with it must be valid"] if any(f["name"] == "envoy.filters.http.jwt_authn" for f in chain) else []
+    unknown = []
+    if (concerned := unevaluated.authorizer(chain, asked, port, address)) is not False:
+        unknown.append(f"an external authorizer {'is' if concerned else 'may be'} asked, and its answer is not known here")
+    if patches := unevaluated.patches(blob):
+        unknown.append(f"{', '.join(patches)} changes the listener there: what its filters do is not evaluated")
+    # What is refused stays refused; what nothing else speaks against hangs on those.
+    allowed = None if found.allowed and unknown else found.allowed
+    return replace(reached, allowed=allowed, words="; ".join([words, *more, *unknown]), line=line, policies=in_force)
 
 
 def _words(found: rbac.Verdict, ours: Mapping[str, str]) -> tuple[str, str]:

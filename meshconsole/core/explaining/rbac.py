@@ -50,6 +50,11 @@ def verdict(filters: Iterable[Json], request: Request, port: int, *, address: st
     return Verdict(True, allowed_by, (), asked)
 
 
+def concerned(rules: Iterable[Json], request: Request, port: int, *, address: str = "") -> Known:
+    """Does any policy of the rules match?"""
+    return any_of(_policy(policy, request, port, address) for each in rules for policy in each.get("policies", {}).values())
+
+
 def _policy(policy: Json, request: Request, port: int, address: str) -> Known:
     return all_of(
         (

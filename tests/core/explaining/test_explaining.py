@@ -8,9 +8,10 @@ from meshconsole.core import policies
 from meshconsole.core.compiler import Compiler, Demand
 from meshconsole.core.explaining import Explanation, Request, explain, matchers, routes
 from meshconsole.core.explaining.rbac import verdict
-from meshconsole.core.mesh.model import ProxyKind
+from meshconsole.core.mesh.model import Authorizer, ProxyKind
 from meshconsole.core.mesh.snapshot import Snapshot
 from meshconsole.core.mesh.spiffe import spiffe_id
+from meshconsole.core.resources.messages import Level
 from tests.golden.case import HERE, load_mesh
 
 TEXT = """
@@ -85,12 +86,45 @@ metadata: {name: edge}
 spec: {hosts: [shop.example.com], gateways: [edge], http: [{match: [{uri: {prefix: /shop}}], route: [{destination: {host: ratings}}]}]}
 """
 JASON = {"end-user": "jason"}
+LUA = """
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: lua}
+spec:
+  workloadSelector: {labels: {app: APP}}
+  configPatches:
+  - applyTo: HTTP_FILTER
+    match: {context: CONTEXT, listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager}}}}
+    patch:
+      operation: INSERT_FIRST
+      value:
+        name: lua
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
+          default_source_code: {inline_string: "function envoy_on_request(handle) end"}
+"""
+CUSTOM = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: asked}
+spec:
+  action: CUSTOM
+  provider: {name: one}
+  selector: {matchLabels: {app: APP}}
+  rules: [{to: [{operation: {paths: ["/asked*"]}}]}]
+"""
 
 
 @pytest.fixture(scope="module")
 def ask():
+    return asking(TEXT)
+
+
+def asking(text: str):
     mesh, workloads, _ = load_mesh(HERE / "mesh.yaml")
-    parsed, _ = policies.parse(TEXT)
+    mesh = replace(mesh, authorizers=(Authorizer("one", True, "details", 9080, "default"),))
+    parsed, faults = policies.parse(text)
+    assert not [m for m in faults if m.level is Level.ERROR]
     snapshot, compiler = Snapshot(mesh, parsed, workloads, 1), Compiler()
     by_id = {w.id: w for w in workloads}
 
@@ -173,6 +207,38 @@ def test_a_gateway_is_asked_by_domain(ask):
     assert found.line == "VirtualService default/edge spec.http[0]" and found.sentence.endswith("and is let in.")
     assert ask("istio-system/ingressgateway", "shop.example.com", "/else").sentence.startswith("404: no route of")
     assert ask("istio-system/ingressgateway", "other.example.com").sentence.startswith("404: nothing that this proxy knows")
+
+
+def test_an_external_authorizers_answer_is_not_known_where_it_is_asked_and_only_there():
+    asked = asking(TEXT + "---" + CUSTOM.replace("APP", "ratings"))
+    found = asked("default/reviews-v2", "ratings:9080", "/asked/x")
+    (instance,) = found.destinations[0].instances
+    assert instance.allowed is None and "an external authorizer is asked, and its answer is not known here" in instance.words
+    assert "is let in" not in found.sentence
+    assert asked("default/reviews-v2", "ratings:9080", "/").sentence.endswith("and is let in.")
+    assert asked("default/reviews-v2", "ratings:9080", "/secret").sentence.count("is denied by default/secret")
+
+
+def test_an_envoy_filter_where_the_request_arrives_is_named_with_its_line():
+    asked = asking(TEXT + "---" + LUA.replace("APP", "ratings").replace("CONTEXT", "SIDECAR_INBOUND"))
+    found = asked("default/reviews-v2", "ratings:9080", "/")
+    (instance,) = found.destinations[0].instances
+    assert instance.allowed is None and "EnvoyFilter default/lua spec.configPatches[0] changes the listener there" in instance.words
+    assert "is let in" not in found.sentence and not found.notes
+
+
+def test_an_envoy_filter_that_the_request_passes_first_is_named_with_its_line():
+    asked = asking(TEXT + "---" + LUA.replace("APP", "reviews").replace("CONTEXT", "SIDECAR_OUTBOUND"))
+    (note,) = asked("default/reviews-v2", "ratings:9080", "/").notes
+    assert note.startswith("EnvoyFilter default/lua spec.configPatches[0] changes the listener") and note.endswith("is not evaluated.")
+    assert not asked("default/productpage-v1", "ratings:9080", "/").notes
+
+
+def test_what_a_gateway_asks_of_its_callers_is_named():
+    custom = CUSTOM.replace("selector: {matchLabels: {app: APP}}", "selector: {matchLabels: {istio: ingressgateway}}")
+    asked = asking(TEXT + "---" + custom.replace("{name: asked}", "{name: asked, namespace: istio-system}"))
+    (note,) = asked("istio-system/ingressgateway", "shop.example.com", "/shop").notes
+    assert note.startswith("AuthorizationPolicy istio-system/asked holds at the gateway's listener")
 
 
 @pytest.mark.parametrize(
