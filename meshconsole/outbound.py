@@ -3,7 +3,9 @@ The one guard of every connection to an address that a user has named: webhooks,
 
 A name is resolved, every address that it has must be allowed, and the connection goes to the address that was looked at. A name that answers
 otherwise the second time (DNS rebinding) gains nothing, a redirect is a new connection and is looked at again, proxies of the environment are
-not used. A server that answers drop by drop is let go at the deadline: a limit for each read alone would hold a worker for hours. Allowed are public addresses, and networks that the operator has named (OUTBOUND_ALLOWED_NETWORKS for all, others for one purpose).
+not used. A server that answers drop by drop is let go at the deadline: a limit for each read alone would hold a worker for hours.
+
+Allowed are public addresses, and networks that the operator has named (OUTBOUND_ALLOWED_NETWORKS for all, others for one purpose).
 """
 
 import ipaddress

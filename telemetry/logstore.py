@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from .accesslog import Record
 from .models import AccessRecord
+from .storable import storable
 
 FUTURE = 60 * 1_000_000
 """Microseconds that a sender's clock may be ahead of ours."""
@@ -23,20 +24,20 @@ def _row(r: Record) -> AccessRecord:
     return AccessRecord(
         at=r.at,
         reporter=r.reporter,
-        namespace=_text(r.namespace, 200),
-        workload=_text(r.workload, 300),
-        service=_text(r.service, 300),
-        peer_namespace=_text(r.peer_namespace, 200),
-        peer=_text(r.peer, 300),
+        namespace=storable(r.namespace, 200),
+        workload=storable(r.workload, 300),
+        service=storable(r.service, 300),
+        peer_namespace=storable(r.peer_namespace, 200),
+        peer=storable(r.peer, 300),
         protocol=r.protocol,
         code=min(r.code, 999),
         flags=_between_commas(r.flags.split(",") if r.flags else (), 100),
         ms=r.ms,
         trace=r.trace,
-        denied=_text(r.denied, 500),
+        denied=storable(r.denied, 500),
         would=_between_commas(r.would.split(", ") if r.would else (), 500),
         policies=_between_commas(map(str, r.policies), 4000),
-        said={key: _text(text) for key, text in r.said.items()},
+        said={key: storable(text) for key, text in r.said.items()},
     )
 
 
@@ -46,10 +47,5 @@ def _between_commas(words, most: int) -> str:  # type: ignore[no-untyped-def]
     for word in words:
         if len(text) + len(word) >= most:
             break
-        text += f"{_text(word)},"
+        text += f"{storable(word)},"
     return text if text != "," else ""
-
-
-def _text(word: str, most: int | None = None) -> str:
-    """PostgreSQL takes no NUL, and one record that it refuses would cost all those that are stored with it."""
-    return word.replace("\0", "")[:most]

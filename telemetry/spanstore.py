@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
 from .models import SpanPiece, TraceSummary
 from .spans import Piece
+from .storable import storable
 
 FUTURE = 60 * 1_000_000
 """Microseconds that a sender's clock may be ahead of ours: a trace from later than that would head every list for ever."""
@@ -59,7 +61,7 @@ def store(pieces: Sequence[Piece], *, now: float | None = None) -> int:
         cursor.executemany(
             _INSERT,
             [
-                (p.trace, _text(p.origin.service), _text(p.origin.namespace), _text(p.origin.workload), _text(p.origin.version), p.origin.proxy, p.start, p.spans, p.errors, p.body)
+                (p.trace, _name(p.origin.service), _name(p.origin.namespace), _name(p.origin.workload), _name(p.origin.version), p.origin.proxy, p.start, p.spans, p.errors, p.body)
                 for p in taken
             ],
         )  # fmt: skip
@@ -68,9 +70,7 @@ def store(pieces: Sequence[Piece], *, now: float | None = None) -> int:
     return sum(p.spans for p in taken)
 
 
-def _text(said: str) -> str:
-    """PostgreSQL takes no NUL, and one sender's would cost the spans of all that are stored with it."""
-    return said.replace("\0", "")[:200]
+_name = partial(storable, most=200)
 
 
 def _sums(pieces: Iterable[Piece]) -> dict[str, _Sum]:
@@ -78,8 +78,8 @@ def _sums(pieces: Iterable[Piece]) -> dict[str, _Sum]:
     for p in pieces:
         s, o = found.get(p.trace), p.origin
         if s is None:
-            found[p.trace] = _Sum(p.start, p.end, p.spans, p.errors, len(p.body), _text(o.service), _text(o.namespace), _text(p.root))
+            found[p.trace] = _Sum(p.start, p.end, p.spans, p.errors, len(p.body), _name(o.service), _name(o.namespace), _name(p.root))
             continue
-        root = (_text(o.service), _text(o.namespace), _text(p.root)) if p.root else (s.service, s.namespace, s.name)
+        root = (_name(o.service), _name(o.namespace), _name(p.root)) if p.root else (s.service, s.namespace, s.name)
         found[p.trace] = _Sum(min(s.start, p.start), max(s.end, p.end), s.spans + p.spans, s.errors + p.errors, s.size + len(p.body), *root)
     return found

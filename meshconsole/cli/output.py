@@ -45,9 +45,7 @@ def cells(rows: Sequence[Sequence[Any]]) -> list[list[str]]:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value == "":
-        return "-"
-    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str("" if value is None else value)
     if not text:
         return "-"
     # What others wrote must not move the cursor of who looks.

@@ -2,6 +2,7 @@
 
 import time
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any
 
 import typer
@@ -153,7 +154,11 @@ def get(
         fail("--watch prints lines: with -o wide, or without -o.", USAGE)
     params = {"kind": "" if kind == "all" else kind, "namespace": "" if everywhere else namespace, "name": name, "labelSelector": selector}
     console = Connection(context.obj)
-    items = console.get("/api/v1/resources", **params)["items"]
+
+    def look() -> list[dict[str, Any]]:
+        return console.get("/api/v1/resources", **params)["items"]
+
+    items = look()
     if name and not items:
         fail(f"There is no {kind} {name} in {'any namespace' if everywhere else f'namespace {namespace}'}.")
     if output == Listing.NAME:
@@ -167,10 +172,10 @@ def get(
     columns = [*(["KIND"] if kind == "all" else []), "NAMESPACE", "NAME", "HOSTS", "PROGRAMMED", "REVISION", "AGE"]
     columns += ["LABELS", "MESSAGE"] if output == Listing.WIDE else []
 
+    looks = chain([items], iter(look, None))
+
     def rows() -> list[list[Any]]:
-        nonlocal items
-        found, items = items or console.get("/api/v1/resources", **params)["items"], []
-        return [_row(item, every_kind=kind == "all", wide=output == Listing.WIDE) for item in found]
+        return [_row(item, every_kind=kind == "all", wide=output == Listing.WIDE) for item in next(looks)]
 
     listed(columns, rows, key=3 if kind == "all" else 2, moving=("AGE",), watch=watch, nothing="No resources found.")
 

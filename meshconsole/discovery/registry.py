@@ -68,9 +68,8 @@ def register(
             f"stop that one first, or give this one another name than {spec.name}"
         )
     if row["spec"] == body and row["said"] == words:
-        # `found` will say so for many at once; only who has been lost for long, or is given little time (a
-        # member of a group), must not be expired in between. A thousand agents that
-        # come back at once wait for one another's writes otherwise.
+        # `found` will say so for many at once; only who has been lost for long, or is given little time (a member of a
+        # group), must not be expired in between. A thousand agents that come back at once wait for one another's writes otherwise.
         if row["lost"] is not None and (now - row["lost"] > BRIEFLY or spec.group):
             rows.filter(pk=row["pk"]).update(seen=now, lost=None)
         return False

@@ -9,6 +9,7 @@ from typing import Any
 from meshconsole.core.compiler import Demand
 from meshconsole.core.envoy.resource_set import Blob, ResourceSet, XdsType
 from proxyagent import protocol
+from telemetry.storable import storable
 
 from . import session as s
 from . import unbound
@@ -142,7 +143,7 @@ class Link:
 
     def applied(self, frame: protocol.Applied, revision: int) -> None:
         if frame.errors:
-            self.handle(s.Nacked(frame.nonce, {XdsType(t): e[:2000].replace("\0", "") for t, e in frame.errors.items()}), revision)
+            self.handle(s.Nacked(frame.nonce, {XdsType(t): storable(e, 2000) for t, e in frame.errors.items()}), revision)
             found = unbound.named(frame.errors.get("lds", ""), self.session.desired)
             if self.session.desired is not None and found:
                 self.unbound |= found

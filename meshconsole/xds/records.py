@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from meshconsole.discovery import registry
+from telemetry.storable import storable
 
 from .link import Link
 from .models import HubRecord, ProxyRecord
@@ -78,27 +79,22 @@ def row(link: Link, hub: str) -> ProxyRecord:
         connected=True,
         since=facts.since,
         address=facts.address[:64],
-        agent_version=_text(facts.agent_version, 40),
-        envoy_version=_text(facts.envoy_version, 80),
+        agent_version=storable(facts.agent_version, 40),
+        envoy_version=storable(facts.envoy_version, 80),
         serial=facts.serial,
         problems=_problems(link),
         resources=link.counts,
         acked_at=timezone.now() if link.synced_revision or link.in_sync else None,
         told=link.told,
-        bundle=_text(facts.bundle, 32),
-        taken=_text(facts.taken, 40),
+        bundle=storable(facts.bundle, 32),
+        taken=storable(facts.taken, 40),
         hosts=sorted(link.demand.hosts),
         clusters=sorted(link.demand.clusters),
         **dict(zip(COLUMNS, sync(link), strict=True)),
         envoy_running=envoy.running if envoy else None,
         envoy_restarts=max(0, min(envoy.restarts, 2**31 - 1)) if envoy else 0,
-        envoy_reason=_text(envoy.reason, 300) if envoy else "",
+        envoy_reason=storable(envoy.reason, 300) if envoy else "",
     )
-
-
-def _text(said: str, most: int) -> str:
-    """What an agent says, as any database takes it: PostgreSQL refuses NUL, and one refused row would keep all others from being written."""
-    return said.replace("\0", "")[:most]
 
 
 def sync(link: Link) -> Sync:

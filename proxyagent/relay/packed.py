@@ -28,31 +28,34 @@ def tags(text: str) -> Labels:
 
 def taken_apart(figures: Iterable[Figure]) -> Iterator[Figure]:
     """With the requests counted, and with a size of 0 for each that had no body. True of totals, and of what was added to them."""
-    durations: dict[str, dict[str, float]] = {}
-    unsized: set[str] = set()
+    durations: dict[tuple[str, str], dict[str, float]] = {}
     sizes: dict[str, dict[str, float]] = {}
     for name, labels, value in figures:
-        text = labels.get(TAG) or labels.get(UNSIZED)
-        if text is None:
+        tag = next((each for each in (TAG, UNSIZED) if each in labels), "")
+        if not tag:
             yield name, labels, value
             continue
-        if UNSIZED in labels:
-            unsized.add(text)
+        text = labels[tag]
         family, _, part = name.rpartition("_")
-        where = durations if family == DURATION else sizes if family == SIZE and "|http|" in text else None
-        if where is not None:
-            shape = where.setdefault(text, {})
+        bodies = family == SIZE and _may_lack_a_body(text)
+        if bodies or family == DURATION:
+            shape = sizes.setdefault(text, {}) if bodies else durations.setdefault((tag, text), {})
             key = labels.get("le", part)
             shape[key] = shape.get(key, 0.0) + value
-        if where is not sizes:
-            yield name, _unpacked(labels), value
-    for text, shape in durations.items():
+        if not bodies:
+            yield name, {**tags(text), **{each: said for each, said in labels.items() if each != tag}}, value
+    for (tag, text), shape in durations.items():
         requests = shape.get("count", 0.0)
         yield REQUESTS, tags(text), requests
-        if "|http|" in text and text not in unsized:
+        if tag == TAG and _may_lack_a_body(text):
             yield from _sizes(text, sizes.pop(text, {}), requests, shape)
     for text, shape in sizes.items():  # of requests whose durations are not here: as they are
         yield from _sizes(text, shape, 0.0, {})
+
+
+def _may_lack_a_body(text: str) -> bool:
+    """gRPC says the size of each request itself."""
+    return text.split("|", 2)[1] == "http"
 
 
 def _sizes(text: str, shape: dict[str, float], requests: float, durations: Iterable[str]) -> Iterator[Figure]:
@@ -64,8 +67,3 @@ def _sizes(text: str, shape: dict[str, float], requests: float, durations: Itera
         yield f"{SIZE}_bucket", {**tags(text), "le": name}, shape.get(name, 0.0) + empty
     yield f"{SIZE}_sum", tags(text), shape.get("sum", 0.0)
     yield f"{SIZE}_count", tags(text), shape.get("count", 0.0) + empty
-
-
-def _unpacked(labels: Labels) -> Labels:
-    text = labels.get(TAG) or labels[UNSIZED]
-    return {**tags(text), **{name: value for name, value in labels.items() if name not in (TAG, UNSIZED)}}

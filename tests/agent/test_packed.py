@@ -90,10 +90,26 @@ def test_what_was_added_taken_apart_is_what_the_totals_gained(first, second):
 
     old, new = told(first), told(first, second)
     gained = {key: value - old.get(key, 0.0) for key, value in new.items()}
-    of = [dict.fromkeys([]) | {(n, *sorted(t.items())): v for n, t, v in counting.figures(each)} for each in (old, new, gained)]
-    assert all(of[1][key] - of[0].get(key, 0.0) == pytest.approx(value) for key, value in of[2].items())
+    before, after, between = ({(n, *sorted(t.items())): v for n, t, v in counting.figures(each)} for each in (old, new, gained))
+    assert {key[0] for key in between} >= {packed.REQUESTS, f"{packed.SIZE}_count"}
+    assert all(after[key] - before.get(key, 0.0) == pytest.approx(value) for key, value in between.items())
 
 
 def test_where_a_telemetry_turned_the_sizes_off_none_is_made_up():
     moved = [(name, {packed.UNSIZED: labels.pop(packed.TAG), **labels}, value) for name, labels, value in duration(3)]
     assert found(moved, f"{packed.SIZE}_count") == {} and found(moved, packed.REQUESTS) == {"": 3}
+
+
+def test_what_was_counted_before_they_were_turned_off_keeps_its_sizes():
+    before = duration(100)
+    after = [
+        (name, {packed.UNSIZED: labels[packed.TAG], **{k: v for k, v in labels.items() if k != packed.TAG}}, value)
+        for name, labels, value in duration(50)
+    ]
+    told = list(packed.taken_apart([*before, *after]))
+    assert [value for name, _, value in told if name == f"{packed.SIZE}_count"] == [100]
+    assert sum(value for name, _, value in told if name == packed.REQUESTS) == 150
+
+
+def test_a_subject_that_looks_like_a_field_changes_nothing():
+    assert found(duration(3, IN.replace("stall", "http|x")), f"{packed.SIZE}_count") == {}

@@ -2,7 +2,7 @@
 Istio's standard metrics out of stock Envoy: the stats access logger, with few tags that the agent expands to Istio's labels.
 
 Every tag is paid at every request: what is constant for a workload, or follows from another tag, is added by the agent. This is the plain form,
-which a Telemetry can shape; packed.py has the same figures at a third of the cost. The operators are verified against Envoy 1.40 (tests/core/envoy/test_metrics.py).
+which a Telemetry can shape; packed.py has the same figures at a third of the cost. The operators are verified against Envoy 1.40 (tests/core/compiler/test_with_envoy.py).
 """
 
 from functools import lru_cache
@@ -68,6 +68,7 @@ def _http_loggers(fixed: tuple[tuple[str, str], ...], tunnels: bool) -> list[Jso
 
 
 def no_grpc(tunnels: bool) -> Json:
+    """`tunnels`: nor a CONNECT."""
     return {"and_filter": {"filters": [NO_GRPC, {"header_filter": {"header": {**_CONNECT, "invert_match": True}}}]}} if tunnels else NO_GRPC
 
 
