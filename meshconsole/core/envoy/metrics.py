@@ -2,7 +2,7 @@
 Istio's standard metrics out of stock Envoy: the stats access logger, with few tags that the agent expands to Istio's labels.
 
 Every tag is paid at every request: what is constant for a workload, or follows from another tag, is added by the agent. This is the plain form,
-which a Telemetry can shape; packed.py has the same figures at a third of the cost. The operators are verified against Envoy 1.40 (tests/core/compiler/test_with_envoy.py).
+which a Telemetry can shape; packed.py has the same figures for a third of the instructions. The operators are verified against Envoy 1.40 (tests/core/compiler/test_with_envoy.py).
 """
 
 from functools import lru_cache
