@@ -49,9 +49,12 @@ def run(folder: Path) -> Outcome:
             calls[name] = [*calls.get(name, []), *more]
     files: dict[str, str] = {}
     proxies: dict[str, ResourceSet] = {}
+    plain = mesh
+    for policy in policies:
+        mesh = policy.onto(mesh) if isinstance(policy, _mesh_config()) else mesh
     if not any(m.level is Level.ERROR for m in messages):
         messages = messages + _findings(policies, workloads, mesh)
-        without = _compile(mesh, [], workloads, calls)
+        without = _compile(plain, [], workloads, calls)
         proxies = _compile(mesh, policies, workloads, calls)
         for name, text in _differences(without, proxies, whole=not policies).items():
             files[f"{name}.xds.yaml"] = text
@@ -69,6 +72,12 @@ def _policies(text: str) -> tuple[list[Any], list[Message]]:
         return parse(text)
     except Invalid as invalid:
         return [], invalid.messages
+
+
+def _mesh_config() -> type[Any]:
+    from meshconsole.core.policies.mesh_config import MeshConfig as Written
+
+    return Written
 
 
 def _findings(policies: list[Any], workloads: list[Workload], mesh: MeshConfig) -> list[Message]:
