@@ -5,6 +5,9 @@ from typing import Any
 
 Row = list[Any]
 
+_FILTER = "EnvoyFilter"
+_PATCHED = "ENVOY FILTER"
+
 
 def camel(name: str) -> str:
     first, *rest = name.split("_")
@@ -32,7 +35,7 @@ def clusters(dump: dict[str, Any]) -> list[Row]:
     for c in dump.get("clusters") or []:
         direction, port, subset, host = parts(c["name"])
         kind = pick(c, "type") or pick(c, "cluster_type", "name") or "STATIC"
-        rows.append([host, port, subset, direction, kind, origin(c, "DestinationRule")])
+        rows.append([host, port, subset, direction, kind, origin(c, "DestinationRule"), origin(c, _FILTER)])
     return sorted(rows, key=str)
 
 
@@ -68,7 +71,8 @@ def listeners(dump: dict[str, Any]) -> list[Row]:
     for listener in dump.get("listeners") or []:
         for chain in pick(listener, "filter_chains") or [{}]:
             at, _, port = address(pick(listener, "address")).rpartition(":")
-            rows.append([at or port, port if at else "", listener["name"], chain_match(chain), destination(chain)])
+            where = [at or port, port if at else "", listener["name"]]
+            rows.append([*where, chain_match(chain), destination(chain), origin(listener, _FILTER)])
     return sorted(rows, key=str)
 
 
@@ -113,7 +117,29 @@ def _virtual_host(table: str, host: dict[str, Any]) -> list[Row]:
     domains = pick(host, "domains") or []
     shown = ", ".join(domains[:2]) + (f" + {len(domains) - 2} more" if len(domains) > 2 else "")
     name = host["name"].rpartition("/")[2]
-    return [[table, name, shown, match(pick(r, "match") or {}), origin(r, "VirtualService"), action(r)] for r in pick(host, "routes") or []]
+    return [
+        [
+            table,
+            name,
+            shown,
+            match(pick(r, "match") or {}),
+            origin(r, "VirtualService"),
+            action(r),
+            both(origin(host, _FILTER), origin(r, _FILTER)),
+        ]
+        for r in pick(host, "routes") or []
+    ]
+
+
+def both(*named: str) -> str:
+    return ", ".join(dict.fromkeys(each for names in named for each in names.split(", ") if each))
+
+
+def told(columns: list[str], rows: list[Row]) -> tuple[list[str], list[Row]]:
+    """istioctl's columns; the last one, ours, only where it says something."""
+    if columns[-1] != _PATCHED or any(row[-1] for row in rows):
+        return columns, rows
+    return columns[:-1], [row[:-1] for row in rows]
 
 
 def match(found: dict[str, Any]) -> str:
@@ -207,9 +233,9 @@ def _validity(secret: dict[str, Any]) -> list[Any]:
 
 
 TABLES: dict[str, tuple[list[str], Callable[[dict[str, Any]], list[Row]]]] = {
-    "clusters": (["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE"], clusters),
-    "listeners": (["ADDRESSES", "PORT", "NAME", "MATCH", "DESTINATION"], listeners),
-    "routes": (["NAME", "VHOST NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE", "DESTINATION"], routes),
+    "clusters": (["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE", _PATCHED], clusters),
+    "listeners": (["ADDRESSES", "PORT", "NAME", "MATCH", "DESTINATION", _PATCHED], listeners),
+    "routes": (["NAME", "VHOST NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE", "DESTINATION", _PATCHED], routes),
     "endpoints": (["ENDPOINT", "STATUS", "OUTLIER CHECK", "WEIGHT", "CLUSTER"], endpoints),
     "secrets": (["RESOURCE NAME", "TYPE", "STATUS", "VALID CERT", "SERIAL NUMBER", "NOT AFTER", "NOT BEFORE"], secrets),
 }

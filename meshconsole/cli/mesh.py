@@ -84,8 +84,9 @@ def proxy_config(
     for i, name in enumerate([wanted] if wanted else envoy.TABLES):
         if not wanted:
             typer.secho(f"{'' if i == 0 else chr(10)}{name.upper()}", bold=True)
-        columns, rows = envoy.TABLES[name]
-        table(columns, rows(bodies), nothing=f"No {name}.")
+        columns, make = envoy.TABLES[name]
+        columns, rows = envoy.told(columns, make(bodies))
+        table(columns, rows, nothing=f"No {name}.")
 
 
 def _table(word: str) -> str:

@@ -54,10 +54,10 @@ DUMP = {
 @pytest.mark.parametrize("dump", [DUMP, {k: camel(v) for k, v in DUMP.items()}], ids=["snake_case", "camelCase"])
 def test_each_type_has_its_table(dump):
     assert envoy.clusters(dump) == [
-        ["reviews.default.svc.cluster.local", "9080", "v1", "outbound", "EDS", "reviews.default"],
-        ["xds", "", "", "", "STATIC", ""],
+        ["reviews.default.svc.cluster.local", "9080", "v1", "outbound", "EDS", "reviews.default", ""],
+        ["xds", "", "", "", "STATIC", "", ""],
     ]
-    assert sorted(row[3:] for row in envoy.listeners(dump)) == [
+    assert sorted(row[3:5] for row in envoy.listeners(dump)) == [
         ["ALL", "Cluster: inbound|9080||"], ["ALL", "Route: http.80"],
         ["SNI: a.test,*.b.test; Addr: 127.0.0.0/8", "Clusters: a 9, b 1"], ["Trans: tls", "Inline route: in"],
     ]  # fmt: skip
@@ -68,6 +68,17 @@ def test_each_type_has_its_table(dump):
     assert envoy.endpoints(dump) == [["127.0.0.3:9080", "UNHEALTHY", "FAILED", 1, CLUSTER]]
     assert [row[:3] for row in envoy.secrets(dump)] == [["default", "Cert Chain", "ACTIVE"], ["ROOTCA", "CA", "ACTIVE"]]
     assert [row[4] for row in envoy.routes(dump)][-1] == "reviews.default"
+
+
+def test_who_has_patched_is_a_column_only_where_somebody_has():
+    columns, _ = envoy.TABLES["clusters"]
+    patched = {
+        "name": CLUSTER,
+        "metadata": {"filter_metadata": {"meshconsole": {"origin": "DestinationRule a/b, EnvoyFilter default/limits"}}},
+    }
+    assert envoy.told(columns, envoy.clusters({"clusters": [{"name": "xds"}]}))[0][-1] == "DESTINATION RULE"
+    named, rows = envoy.told(columns, envoy.clusters({"clusters": [patched]}))
+    assert named[-1] == "ENVOY FILTER" and rows[0][-2:] == ["b.a", "limits.default"]
 
 
 def test_the_agents_own_certificate_is_a_secret_too():

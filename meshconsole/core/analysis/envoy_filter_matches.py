@@ -32,7 +32,7 @@ def analyze(scene: Scene) -> Iterator[Message]:
             continue
         for i, entry in enumerate(each.spec.config_patches):
             if entry.match is not None and entry.patch is not None:
-                for path, why in _faults(scene, entry.match, str(entry.apply_to), added, selected):
+                for path, why in _faults(scene, entry, added, selected):
                     yield finding(
                         Level.WARNING, NO_MATCH, each, f"spec.configPatches[{i}].match{path}", f"This patch matches nothing: {why}"
                     )
@@ -43,7 +43,8 @@ def _names_added(entry: Any) -> Iterator[str]:
         yield str(entry.patch.value.get("name", ""))
 
 
-def _faults(scene: Scene, match: Any, apply_to: str, added: set[str], selected: list[Workload] | None) -> Iterator[tuple[str, str]]:
+def _faults(scene: Scene, entry: Any, added: set[str], selected: list[Workload] | None) -> Iterator[tuple[str, str]]:
+    match, apply_to = entry.match, str(entry.apply_to)
     context = str(match.context)
     if selected is not None and context != "ANY":
         wanted = ProxyKind.GATEWAY if context == _GATEWAY else ProxyKind.SIDECAR
@@ -51,7 +52,7 @@ def _faults(scene: Scene, match: Any, apply_to: str, added: set[str], selected: 
             yield ".context", f"none of the proxies that it is for is a {wanted}"
             return
     if match.listener is not None:
-        yield from _listener(scene, match.listener, context, apply_to, added, selected)
+        yield from _listener(scene, match.listener, context, entry, added, selected)
     if match.route_configuration is not None:
         yield from _routes(match.route_configuration, context, apply_to)
     if match.cluster is not None:
@@ -59,9 +60,9 @@ def _faults(scene: Scene, match: Any, apply_to: str, added: set[str], selected: 
 
 
 def _listener(
-    scene: Scene, match: Any, context: str, apply_to: str, added: set[str], selected: list[Workload] | None
+    scene: Scene, match: Any, context: str, entry: Any, added: set[str], selected: list[Workload] | None
 ) -> Iterator[tuple[str, str]]:
-    chain = match.filter_chain
+    chain, apply_to = match.filter_chain, str(entry.apply_to)
     named = [(".listenerFilter", match.listener_filter)]
     if chain is not None and chain.filter is not None:
         named.append((".filterChain.filter.name", chain.filter.name))
@@ -76,10 +77,12 @@ def _listener(
     if context == _INBOUND and selected and not any(each.number == port for workload in selected for each in workload.ports):
         yield ".listener.portNumber", f"none of its workloads has the port {port}"
     elif context == _OUTBOUND and not any(workload.outbound_port == port for workload in selected or ()) and not _own_listener(scene, port):
-        yield (
-            ".listener.portNumber",
-            f"no service listens at {port} for connections: HTTP services share the one outbound listener; leave the port out",
-        )
+        merges = str(entry.patch.operation) in ("MERGE", "MERGE_AND_REPLACE_LIST")
+        if apply_to != "HTTP_FILTER" or merges:
+            text = f"HTTP services of {port} share the outbound listener with all others: there only an HTTP_FILTER can be put, replaced or removed"
+            yield ".listener.portNumber", f"{text} for one port; leave the port out"
+        elif scene.knows_workloads and not any(each.number == port for service in scene.services for each in service.ports):
+            yield ".listener.portNumber", f"no service has the port {port}"
 
 
 def _own_listener(scene: Scene, port: int) -> bool:

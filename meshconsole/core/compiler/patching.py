@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
-from meshconsole.core.envoy import wire
+from meshconsole.core.envoy import explained, wire
 from meshconsole.core.envoy.constraints import broken
 from meshconsole.core.envoy.rendered import Context, Facts, Rendered
 from meshconsole.core.envoy.resource_set import Blob, XdsType
@@ -62,6 +62,9 @@ def _packed(rendered: Rendered, before: Blob) -> Blob:
     if wrong:
         culprits = tuple(dict.fromkeys(origin for origin in rendered.origins if origin not in before.origins))
         raise wire.Unrenderable(f"{rendered.type} {rendered.name}: {'; '.join(wrong)}", culprits)
+    for origin in rendered.origins:
+        if origin not in before.origins:
+            explained.mark(rendered.message, origin)
     return wire.packed(rendered.type, rendered.name, rendered.message, tuple(dict.fromkeys(rendered.origins)))
 
 

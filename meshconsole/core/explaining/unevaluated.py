@@ -40,7 +40,7 @@ def _policies(blob: Blob) -> list[str]:
     said: Mapping[str, str] = (
         wire.parse(blob.type, blob.body).get("metadata", {}).get("filter_metadata", {}).get(NAMESPACE, {}).get("filters", {})
     )
-    return sorted({policy for named in said.values() for policy in named.split(", ")})
+    return sorted({policy for named in said.values() for policy in named.split(", ") if not policy.startswith(_PATCHING)})
 
 
 def authorizer(chain: Iterable[Json], request: Request, port: int, address: str) -> Known:

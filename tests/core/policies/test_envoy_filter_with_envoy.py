@@ -1,6 +1,7 @@
 """EnvoyFilters act on real requests through a real Envoy."""
 
 import http.client
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,42 @@ spec:
     match: {context: SIDECAR_OUTBOUND, routeConfiguration: {name: "80", vhost: {name: "gone.test:80"}}}
     patch: {operation: REMOVE}
 ---
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: one-port, namespace: default}
+spec:
+  priority: 2
+  configPatches:
+  - applyTo: HTTP_FILTER
+    match:
+      context: SIDECAR_OUTBOUND
+      listener:
+        portNumber: 8080
+        filterChain: {filter: {name: envoy.filters.network.http_connection_manager, subFilter: {name: envoy.filters.http.router}}}
+    patch: {operation: INSERT_BEFORE, value: {name: told, typed_config: {"@type": LUA, inlineCode: "MARK('first')"}}}
+  - applyTo: HTTP_FILTER
+    match: {context: SIDECAR_OUTBOUND, listener: {name: 0.0.0.0_8081}}
+    patch: {operation: INSERT_FIRST, value: {name: told, typed_config: {"@type": LUA, inlineCode: "MARK('second')"}}}
+  - applyTo: HTTP_FILTER
+    match: {context: SIDECAR_OUTBOUND, listener: {filterChain: {filter: {name: envoy.filters.network.http_connection_manager, subFilter: {name: envoy.filters.http.router}}}}}
+    patch: {operation: INSERT_BEFORE, value: {name: everywhere, typed_config: {"@type": LUA, inlineCode: "MARK('everywhere')"}}}
+  - applyTo: HTTP_FILTER
+    match:
+      context: SIDECAR_OUTBOUND
+      listener:
+        portNumber: 8081
+        filterChain: {filter: {name: envoy.filters.network.http_connection_manager, subFilter: {name: everywhere}}}
+    patch: {operation: REMOVE}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ported, namespace: default}
+spec:
+  hosts: [ported.test]
+  ports: [{number: 8080, name: http, protocol: HTTP}, {number: 8081, name: http-two, protocol: HTTP}, {number: 8082, name: http-three, protocol: HTTP}]
+  resolution: STATIC
+  endpoints: [{address: 127.0.0.1, ports: {http: %(oracle)d, http-two: %(oracle)d, http-three: %(oracle)d}}]
+---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: {name: backend, namespace: default}
@@ -93,6 +130,9 @@ spec:
   resolution: STATIC
   endpoints: [{address: 127.0.0.1, ports: {http: %(oracle)d}}]
 """
+FILTERS = FILTERS.replace("LUA", "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua")
+for _word in ("first", "second", "everywhere"):
+    FILTERS = FILTERS.replace(f"MARK('{_word}')", f"function envoy_on_request(h) h:headers():add('x-told', '{_word}') end")
 
 
 @dataclass
@@ -119,7 +159,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     sample = SAMPLE.read_text().replace("9080", str(inbound))
     policies, _ = parse(FILTERS % {"inbound": inbound, "oracle": oracle.server_address[1]} + "---\n" + sample)
     reviews = workload("reviews-v1", port=inbound, app_port=application.server_address[1], outbound_port=outbound)
-    demand = Demand(frozenset({"backend.test", "gone.test"}))
+    demand = Demand(frozenset({"backend.test", "gone.test", *(f"ported.test:{port}" for port in (8080, 8081, 8082))}))
     resources = Compiler().compile(snapshot(policies, [reviews]), reviews, demand)
     assert not resources.failures
     config = bootstrap.static([("a", resources)], bootstrap.Authority().issue("default", "a"), admin=admin, apart=False)
@@ -168,3 +208,10 @@ def test_a_merged_cluster_takes_its_limits(proxy: Proxy):
 def test_an_added_virtual_host_answers_and_a_removed_one_does_not(proxy: Proxy):
     assert proxy.ask("/", proxy.outbound, "magic.test")[0] == 203
     assert proxy.ask("/", proxy.outbound, "gone.test")[0] == 404
+
+
+@pytest.mark.parametrize(("port", "told"), [(8080, "first,everywhere"), (8081, "second"), (8082, "everywhere")])
+def test_an_outbound_filter_acts_at_its_port_only(proxy: Proxy, port: int, told: str):
+    """HTTP services share one listener: two filters of one name at two ports, and one that is removed at one of them."""
+    _, _, body = proxy.ask("/", proxy.outbound, f"ported.test:{port}")
+    assert json.loads(body)["headers"]["x-told"] == told

@@ -6,13 +6,14 @@ from typing import ClassVar, Self
 
 from pydantic import Field
 
+from meshconsole.core.envoy.explained import mark
 from meshconsole.core.envoy.rendered import Additions, Context, Rendered
 from meshconsole.core.envoy.resource_set import XdsType
 from meshconsole.core.envoy.written import read, strings
 from meshconsole.core.policies.base import Policy, View
 from meshconsole.core.resources.messages import Message
 
-from . import checks, clusters, listeners, routes
+from . import checks, clusters, listeners, ports, routes
 from .changes import TOUCHED, VALUES, Change, clusters_named, for_workload, operation
 from .schema import ApplyTo, ConfigPatch, EnvoyFilterSpec, Match, Operation
 
@@ -46,18 +47,27 @@ class EnvoyFilter(Policy):
         value = read(VALUES[apply_to], patch.value)[0] if patch.value is not None else None
         if value is None and patch.operation is not Operation.REMOVE:
             return None
-        what = operation(apply_to, patch.operation)
+        what, origin = operation(apply_to, patch.operation), self.origin(f"spec.configPatches[{i}]")
+        if value is not None and what not in (Operation.MERGE, Operation.MERGE_AND_REPLACE_LIST):
+            mark(value, origin)
         named = tuple(dict.fromkeys(clusters_named(strings(patch.value))))
-        return Change(apply_to, entry.match or Match(), what, value, patch.filter_class, self.origin(f"spec.configPatches[{i}]"), named)
+        return Change(apply_to, entry.match or Match(), what, value, patch.filter_class, origin, named)
 
     def patches(self, context: Context, type_: XdsType | None) -> bool:
         wanted = TOUCHED.get(type_, ()) if type_ is not None else tuple(ApplyTo)
-        return any(change.apply_to in wanted and change.in_context(context) for change in self.changes)
+        ours = [change for change in self.changes if change.in_context(context)]
+        at_ports = type_ is XdsType.VHDS and any(ports.apart(change) for change in ours)
+        return at_ports or any(change.apply_to in wanted for change in ours)
 
     @classmethod
     def patch(cls, policies: Sequence[Self], resource: Rendered, view: View) -> None:
         wanted = TOUCHED.get(resource.type, ())
-        changes = [change for change in for_workload(policies, resource.context, view) if change.apply_to in wanted]
+        everything = for_workload(policies, resource.context, view)
+        changes = [change for change in everything if change.apply_to in wanted]
+        if resource.type is XdsType.VHDS:
+            routes.patch(changes, resource)
+            ports.switch(ports.plan(everything), resource)
+            return
         if not changes:
             return
         match resource.type:

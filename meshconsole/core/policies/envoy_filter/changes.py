@@ -37,6 +37,13 @@ VALUES: dict[ApplyTo, str] = {
 }
 """What each `value` is."""
 
+DEPRECATED = {
+    "envoy.http_connection_manager": "envoy.filters.network.http_connection_manager",
+    "envoy.tcp_proxy": "envoy.filters.network.tcp_proxy",
+    **{f"envoy.{name}": f"envoy.filters.http.{name}" for name in ("router", "cors", "fault", "lua", "ext_authz", "grpc_web", "buffer")},
+}
+"""Names that Envoy had before, as some files still write them."""
+
 _ROUTES = (ApplyTo.ROUTE_CONFIGURATION, ApplyTo.VIRTUAL_HOST, ApplyTo.HTTP_ROUTE)
 _LISTENERS = (ApplyTo.LISTENER, ApplyTo.LISTENER_FILTER, ApplyTo.FILTER_CHAIN, ApplyTo.NETWORK_FILTER, ApplyTo.HTTP_FILTER)
 TOUCHED: dict[XdsType, tuple[ApplyTo, ...]] = {
@@ -51,7 +58,7 @@ _IN_LISTS = (ApplyTo.HTTP_FILTER, ApplyTo.NETWORK_FILTER, ApplyTo.LISTENER_FILTE
 _INSERTS = (Operation.INSERT_BEFORE, Operation.INSERT_AFTER, Operation.INSERT_FIRST)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Change:
     apply_to: ApplyTo
     match: Match

@@ -10,8 +10,7 @@ from meshconsole.core.resources.catalogue import UNKNOWN_FIELD, UNSUPPORTED
 from meshconsole.core.resources.messages import Level, Message
 from meshconsole.core.resources.selectors import problems
 
-from .changes import METADATA, VALUES
-from .listeners import DEPRECATED
+from .changes import DEPRECATED, METADATA, VALUES
 from .schema import ApplyTo, ConfigPatch, FilterClass, Match, Operation, PatchBody, Where
 
 if TYPE_CHECKING:

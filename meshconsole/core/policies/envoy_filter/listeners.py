@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from meshconsole.core.envoy.explained import mark_filter
 from meshconsole.core.envoy.merging import close, opened
 from meshconsole.core.envoy.rendered import Context, Rendered
 from meshconsole.core.envoy.vocabulary import HCM, TCP_PROXY
 from meshconsole.core.envoy.wire import Unrenderable
 
-from . import routes
-from .changes import Change
+from . import ports, routes
+from .changes import DEPRECATED, Change
 from .lists import edit, join
 from .schema import ApplyTo, FilterChainMatch, FilterClass, FilterMatch, ListenerMatch, Operation
 
@@ -21,12 +22,6 @@ _CLASSES: dict[FilterClass, tuple[str, ...]] = {
 }
 """After the last of these an added filter of that class stands."""
 VIRTUAL_INBOUND = 15006
-DEPRECATED = {
-    "envoy.http_connection_manager": "envoy.filters.network.http_connection_manager",
-    "envoy.tcp_proxy": "envoy.filters.network.tcp_proxy",
-    **{f"envoy.{name}": f"envoy.filters.http.{name}" for name in ("router", "cors", "fault", "lua", "ext_authz", "grpc_web", "buffer")},
-}
-"""Names that Envoy had before, as some files still write them."""
 
 
 def patch(changes: Sequence[Change], listener: Rendered) -> None:
@@ -51,7 +46,7 @@ def patch(changes: Sequence[Change], listener: Rendered) -> None:
         if matches(change, listener):
             name = change.match.listener.listener_filter if change.match.listener else ""
             if edit(message.listener_filters, change, _named(name) if name else None):
-                listener.origins.append(change.origin)
+                _applied(listener, change)
     _filter_chains(changes, listener)
 
 
@@ -103,38 +98,52 @@ def _network_filters(changes: Sequence[Change], listener: Rendered, chain: Any) 
     for change in ours:
         wanted = _filter(change)
         if edit(chain.filters, change, _named(wanted.name) if wanted else None, _before_terminal):
-            listener.origins.append(change.origin)
+            _applied(listener, change)
     for network in chain.filters:
         for change in ours:
             if change.merges and _filter_matches(change, network):
                 join(network, change)
-                listener.origins.append(change.origin)
+                _applied(listener, change, network.name)
     if ours:
         _end_stands_last(chain.filters, lambda each: each.typed_config.type_url in _TERMINAL, listener)
-    of_http = here(ApplyTo.HTTP_FILTER)
+    shared = ports.shared(listener)
+    plan = ports.plan(changes) if shared else {}
+    of_http = [change for change in _of(changes, ApplyTo.HTTP_FILTER) if _chain_matches(change, listener, chain)]
+    of_http = [change for change in of_http if matches(change, listener) or (change in plan and ports.named(change, listener))]
     for network in chain.filters if of_http else ():
         if network.typed_config.type_url == HCM:
-            _http_filters([change for change in of_http if _filter_matches(change, network)], listener, network)
+            _http_filters([change for change in of_http if _filter_matches(change, network)], listener, network, plan)
 
 
-def _http_filters(changes: Sequence[Change], listener: Rendered, network: Any) -> None:
+def _http_filters(changes: Sequence[Change], listener: Rendered, network: Any, plan: ports.Plan) -> None:
     manager: Any = opened(network.typed_config)
     before = len(listener.origins)
     for change in changes:
         wanted = _filter(change)
         sub = wanted.sub_filter if wanted else None
-        if edit(manager.http_filters, change, _named(sub.name) if sub else None, _place_of(change.filter_class)):
-            listener.origins.append(change.origin)
+        meant = _named(sub.name) if sub else None
+        if change in plan and not matches(change, listener):
+            if ports.insert(manager.http_filters, plan[change], meant, _place_of(change.filter_class)):
+                _applied(listener, change, plan[change].name)
+        elif edit(manager.http_filters, change, meant, _place_of(change.filter_class)):
+            _applied(listener, change)
     for each in manager.http_filters:
         for change in changes:
             wanted = _filter(change)
             sub = wanted.sub_filter if wanted else None
             if change.merges and (sub is None or _named(sub.name)(each)):
                 join(each, change)
-                listener.origins.append(change.origin)
+                _applied(listener, change, each.name)
     if len(listener.origins) > before:
         _end_stands_last(manager.http_filters, lambda each: each.typed_config.type_url.endswith(_ROUTER), listener)
         close(network.typed_config, manager)
+
+
+def _applied(listener: Rendered, change: Change, name: str = "") -> None:
+    listener.origins.append(change.origin)
+    name = name or getattr(change.value, "name", "")
+    if name and change.operation is not Operation.REMOVE:
+        mark_filter(listener.message, name, change.origin)
 
 
 def _end_stands_last(filters: Any, ends: Callable[[Any], bool], listener: Rendered) -> None:
@@ -204,7 +213,7 @@ def _filter_matches(change: Change, network: Any) -> bool:
 
 def _named(name: str) -> Callable[[Any], bool]:
     names = (name, DEPRECATED.get(name, name))
-    return lambda each: each.name in names
+    return lambda each: each.name.partition(ports.AT)[0] in names
 
 
 def _of(changes: Iterable[Change], apply_to: ApplyTo) -> list[Change]:

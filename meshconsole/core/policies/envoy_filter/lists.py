@@ -5,6 +5,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from meshconsole.core.envoy.explained import mark
 from meshconsole.core.envoy.merging import merge
 
 from .changes import Change
@@ -46,3 +47,4 @@ def edit(items: Any, change: Change, meant: Callable[[Any], bool] | None, end: C
 def join(into: Message, change: Change) -> None:
     assert change.value is not None
     merge(into, change.value, replace_lists=change.operation is Operation.MERGE_AND_REPLACE_LIST)
+    mark(into, change.origin)

@@ -97,8 +97,8 @@ class ListenerMatch(Model):
     unsupported: ClassVar[dict[str, str]] = {"portName": "Istio does not look at it; use portNumber"}
 
     port_number: Uint32 = 0
-    """The port: of a workload (inbound), of a gateway's server, of a TCP service (outbound). 0: any. HTTP services share one outbound
-    listener, so outbound filters for HTTP cannot be told apart by port."""
+    """The port: of a workload (inbound), of a gateway's server, of a service (outbound). 0: any. HTTP services share one outbound
+    listener: there an HTTP_FILTER can be put, replaced or removed for one port, and nothing else."""
     filter_chain: FilterChainMatch | None = None
     """A filter chain of the listener, and filters in it."""
     listener_filter: str = ""
