@@ -16,7 +16,7 @@ from . import case
 
 _WITHOUT = {"AlertRule", "NotificationChannel", "ServiceLevelObjective"}
 """Kinds that write no configuration."""
-_CLASSES = {name: kind for (_, name), kind in KINDS.items() if name not in _WITHOUT}
+COMPILED = {name: kind for (_, name), kind in KINDS.items() if name not in _WITHOUT}
 _NEVER = {
     "Sidecar": {("ServerTls", name) for name in ("credentialName", "credentialNames", "caCertCredentialName", "httpsRedirect")},
     "WorkloadGroup": {("Template", "address")},
@@ -94,11 +94,11 @@ def _words(value: Any) -> Iterator[Any]:
 
 
 def _shown() -> dict[str, set[tuple[str, str]]]:
-    found: dict[str, set[tuple[str, str]]] = {name: set() for name in _CLASSES}
+    found: dict[str, set[tuple[str, str]]] = {name: set() for name in COMPILED}
     for folder in case.folders():
         for document in yaml.safe_load_all((folder / "in.yaml").read_text()):
             if document and document["kind"] in found:
-                used = _used(_CLASSES[document["kind"]], document)
+                used = _used(COMPILED[document["kind"]], document)
                 # A word may be there to be refused; a field must have been taken.
                 found[document["kind"]].update(each for each in used if folder.name != "refused" or "=" in each[1])
     return found
@@ -107,9 +107,9 @@ def _shown() -> dict[str, set[tuple[str, str]]]:
 SHOWN = _shown()
 
 
-@pytest.mark.parametrize("kind", sorted(_CLASSES))
+@pytest.mark.parametrize("kind", sorted(COMPILED))
 def test_each_field_and_each_of_its_words_is_shown_by_a_golden_case(kind: str):
-    wanted = set(_wanted(_CLASSES[kind], set(), _ENVELOPE))
+    wanted = set(_wanted(COMPILED[kind], set(), _ENVELOPE))
     never = _NEVER.get(kind, set())
     assert never <= wanted and not never & SHOWN[kind]
     assert sorted(wanted - SHOWN[kind] - never) == [], "no tests/golden/*/*/in.yaml says it: add a case (pytest tests/golden --refresh)"
