@@ -142,7 +142,10 @@ def bootstrap(
         },
         "overload_manager": _overload(max_connections, max_heap),
         "layered_runtime": {
-            "layers": [{"name": "static", "static_layer": {"re2.max_program_size.error_level": 32768, **SPANS}}],
+            "layers": [
+                {"name": "static", "static_layer": {"re2.max_program_size.error_level": 32768, **SPANS}},
+                {"name": "admin", "admin_layer": {}},  # the share of requests that are sampled (relay/sampling.py)
+            ],
         },
         **({"typed_dns_resolver_config": _dns(resolvers)} if resolvers else {}),
     }

@@ -14,6 +14,7 @@ from telemetry import exposition, samples
 
 from .. import admin, disk, protocol
 from . import buffer, counting, labels
+from .sampling import Sampling
 
 log = logging.getLogger("proxyagent.metrics")
 
@@ -42,6 +43,7 @@ class Relay:
         """The service that calls come in for, until Envoy says it by its full name."""
         self._bounded = labels.Bounded(series)
         self._admin = admin
+        self._sampling = Sampling(admin)
         self._interval = max(interval, 0.1)
         self._send = send
         self._console = False
@@ -134,16 +136,19 @@ class Relay:
                 state.run, state.totals, state.since = run, totals, now
                 self._save()
                 return
-            batch = counting.between(state.totals, totals, state.since or now - self._interval, now, self.expand)
+            since = state.since or now - self._interval
+            batch = counting.between(state.totals, totals, since, now, self.expand)
             state.totals, state.since = totals, now
-            if batch is None:
-                return
-            state.add(batch)
-            if self._console:
-                state.offer_all()
-            # On disk before it is sent: an agent that dies in between sends it again, under the same number.
-            self._save()
-        self._offer()
+            if batch is not None:
+                state.add(batch)
+                if self._console:
+                    state.offer_all()
+                # On disk before it is sent: an agent that dies in between sends it again, under the same number.
+                self._save()
+        if batch is not None:
+            self._offer()
+        with contextlib.suppress(admin.Unavailable):  # the next scrape says it
+            await self._sampling.follow(run, batch, now - since)
 
     def expand(self, tags: labels.Labels) -> labels.Labels:
         if tags.get("service") == labels.SERVED:

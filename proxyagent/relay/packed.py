@@ -14,8 +14,12 @@ Figure = tuple[str, Labels, float]
 
 TAG, UNSIZED = "packed", "unsized"
 """UNSIZED: the sizes of requests are not counted at all."""
-_SAME = ("reporter", "request_protocol", "response_code", "response_flags", "grpc_response_status", "service")
-FIELDS = {"source": (*_SAME, "peer", "peer_principal"), "destination": (*_SAME, "peer_principal", "peer_subject")}
+_SAME = ("reporter", "response_code", "response_flags", "grpc_response_status")
+FIELDS = {"source": (*_SAME, "to", "peer_principal"), "destination": (*_SAME, "service", "peer_principal", "peer_subject")}
+UNANSWERED = "unanswered"
+"""A gRPC request that got no status."""
+_PEER_WORDS = 6
+"""Of `to`: the workload that answered (labels.upstream), then the service; or the service alone."""
 
 REQUESTS, DURATION, SIZE = "istio_requests_total", "istio_request_duration_milliseconds", "istio_request_bytes"
 
@@ -23,7 +27,14 @@ REQUESTS, DURATION, SIZE = "istio_requests_total", "istio_request_duration_milli
 def tags(text: str) -> Labels:
     """The tags that Envoy wrote as one; an empty one was not asked for."""
     fields = FIELDS.get(text.partition("|")[0], FIELDS["source"])
-    return {name: value for name, value in zip(fields, text.split("|", len(fields) - 1), strict=False) if value}
+    said = dict(zip(fields, text.split("|", len(fields) - 1), strict=False))
+    status = said.get("grpc_response_status", "").removeprefix("-")
+    said |= {"request_protocol": "grpc" if status else "http", "grpc_response_status": status if status != UNANSWERED else ""}
+    if "to" in said:
+        words = said.pop("to").split(";")
+        peer = words[:_PEER_WORDS] if len(words) > _PEER_WORDS else []
+        said |= {"service": ";".join(words[len(peer) :]), "peer": ";".join(peer)}
+    return {name: value for name, value in said.items() if value}
 
 
 def taken_apart(figures: Iterable[Figure]) -> Iterator[Figure]:
@@ -37,7 +48,7 @@ def taken_apart(figures: Iterable[Figure]) -> Iterator[Figure]:
             continue
         text = labels[tag]
         family, _, part = name.rpartition("_")
-        bodies = family == SIZE and _may_lack_a_body(text)
+        bodies = family == SIZE
         if bodies or family == DURATION:
             shape = sizes.setdefault(text, {}) if bodies else durations.setdefault((tag, text), {})
             key = labels.get("le", part)
@@ -47,15 +58,10 @@ def taken_apart(figures: Iterable[Figure]) -> Iterator[Figure]:
     for (tag, text), shape in durations.items():
         requests = shape.get("count", 0.0)
         yield REQUESTS, tags(text), requests
-        if tag == TAG and _may_lack_a_body(text):
+        if tag == TAG:
             yield from _sizes(text, sizes.pop(text, {}), requests, shape)
     for text, shape in sizes.items():  # of requests whose durations are not here: as they are
         yield from _sizes(text, shape, 0.0, {})
-
-
-def _may_lack_a_body(text: str) -> bool:
-    """gRPC says the size of each request itself."""
-    return text.split("|", 2)[1] == "http"
 
 
 def _sizes(text: str, shape: dict[str, float], requests: float, durations: Iterable[str]) -> Iterator[Figure]:

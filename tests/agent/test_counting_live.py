@@ -1,12 +1,14 @@
 """Requests are counted once: through lost answers, reconnects, and agents and consoles that die."""
 
 import asyncio
+import json
 import os
 import signal
 
 import pytest
 
-from proxyagent import protocol
+from proxyagent import admin, protocol
+from proxyagent.relay import sampling
 
 from .conftest import reviews
 from .fake_console import FakeConsole
@@ -124,3 +126,17 @@ async def test_an_envoy_that_is_replaced_for_new_options_is_counted_to_its_end(c
     agent.start()
     assert await agent.envoy_runs(other_than=envoy, seconds=20) != envoy
     await counted(console, 13, seconds=15)
+
+
+async def test_a_busy_proxys_sample_shrinks_and_grows_again(agent):
+    """Of access-log records: Envoy itself says the share that it draws."""
+
+    async def share():
+        told = json.loads(await admin.request(str(agent.state / "admin.sock"), "/runtime"))
+        return int(told["entries"].get(sampling.SHARE, {}).get("final_value") or 0)
+
+    async with asyncio.timeout(20):
+        while not 0 < await share() < sampling.MILLION:
+            await requests(agent, 20)
+        while await share() != sampling.MILLION:
+            await asyncio.sleep(0.2)

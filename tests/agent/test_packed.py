@@ -9,8 +9,8 @@ from proxyagent.relay import counting, packed
 from telemetry import exposition
 from telemetry.samples import ISTIO_BOUNDS
 
-OUT = "source|http|200|-||reviews.default.svc.cluster.local;reviews;default|reviews-v1;default;reviews;v1;reviews;v1|-"
-IN = "destination|grpc|200|-|0|;;|spiffe://cluster.local/ns/default/sa/x|O=shop|stall,CN=x"
+OUT = "source|200|-||reviews-v1;default;reviews;v1;reviews;v1;reviews.default.svc.cluster.local;reviews;default|-"
+IN = "destination|200|-|0|;;|spiffe://cluster.local/ns/default/sa/x|O=shop|stall,CN=x"
 
 
 def series(name, text, value, **more):
@@ -34,7 +34,8 @@ def found(figures, name):
 
 
 def test_both_sides_agree_on_the_tags():
-    assert (written.TAG, written.UNSIZED, written.FIELDS) == (packed.TAG, packed.UNSIZED, packed.FIELDS) and written.SEPARATOR == "|"
+    theirs, ours = ((m.TAG, m.UNSIZED, m.FIELDS, m.UNANSWERED) for m in (written, packed))
+    assert theirs == ours and written.SEPARATOR == "|"
 
 
 def test_the_tags_are_told_apart_and_what_others_wrote_may_hold_the_separator():
@@ -48,6 +49,19 @@ def test_the_tags_are_told_apart_and_what_others_wrote_may_hold_the_separator():
         "peer_principal": "-",
     }
     assert packed.tags(IN)["peer_subject"] == "O=shop|stall,CN=x" and packed.tags(IN)["grpc_response_status"] == "0"
+
+
+def test_where_no_workload_answered_the_service_stands_alone():
+    said = packed.tags("source|503|UH|-|reviews.default.svc.cluster.local;reviews;default|-")
+    assert (
+        "peer" not in said and said["service"] == "reviews.default.svc.cluster.local;reviews;default" and said["request_protocol"] == "http"
+    )
+
+
+def test_what_is_grpc_its_status_says_and_where_there_was_no_answer_envoy():
+    assert packed.tags(IN)["request_protocol"] == "grpc"
+    gone = packed.tags(f"source|0|DC|{packed.UNANSWERED}|x;y;z|-")
+    assert gone["request_protocol"] == "grpc" and "grpc_response_status" not in gone
 
 
 def test_requests_are_the_durations_count():
@@ -76,15 +90,11 @@ def test_of_what_moved_not_all_buckets_are_told_and_none_is_missed():
     assert found(moved, f"{packed.SIZE}_bucket") == {**{f"{b:.10g}": 4 for b in ISTIO_BOUNDS}, "+Inf": 4}
 
 
-def test_grpc_says_its_sizes_itself():
-    assert found(duration(3, IN), f"{packed.SIZE}_count") == {}
-
-
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=4), st.lists(st.integers(0, 50), min_size=1, max_size=4))
 def test_what_was_added_taken_apart_is_what_the_totals_gained(first, second):
     def told(*counts):
         return {
-            f'envoy_{packed.DURATION}_count{{packed="source|http|{code}|-||s|p|-"}}': float(sum(each))
+            f'envoy_{packed.DURATION}_count{{packed="source|{code}|-||s|-"}}': float(sum(each))
             for code, each in zip((200, 404, 503, 0), zip(*counts, strict=False), strict=False)
         }
 
@@ -109,7 +119,3 @@ def test_what_was_counted_before_they_were_turned_off_keeps_its_sizes():
     told = list(packed.taken_apart([*before, *after]))
     assert [value for name, _, value in told if name == f"{packed.SIZE}_count"] == [100]
     assert sum(value for name, _, value in told if name == packed.REQUESTS) == 150
-
-
-def test_a_subject_that_looks_like_a_field_changes_nothing():
-    assert found(duration(3, IN.replace("stall", "http|x")), f"{packed.SIZE}_count") == {}

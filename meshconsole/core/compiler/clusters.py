@@ -179,6 +179,7 @@ def _alpn(protocol: Protocol, options: Json) -> list[str]:
 
 def _targets(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) -> list[tuple[Endpoint, render.Target]]:
     found = []
+    words = peer.service_words(service.host, service.name, service.namespace)
     for endpoint in service.endpoints:
         number = port_at(endpoint, port)
         if number is None or not endpoint.healthy or not selects(draft.subset_labels, endpoint.labels):
@@ -190,7 +191,7 @@ def _targets(draft: ClusterDraft, service: Service, port: Port, tracer: Tracer) 
             address=endpoint.address,
             port=number,
             mtls=mtls,
-            peer=peer.describe(endpoint.workload, endpoint.namespace, endpoint.labels),
+            peer=peer.reached(peer.describe(endpoint.workload, endpoint.namespace, endpoint.labels), words),
             locality=endpoint.locality,
             weight=endpoint.weight,
             rank=_rank(endpoint, draft),

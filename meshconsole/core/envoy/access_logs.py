@@ -20,6 +20,8 @@ CLUSTER = "agent_logs"
 LOGGER = "extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"
 BUFFER = 32 * 1024
 MILLION = 1_000_000
+SHARE = "al.q"
+"""The runtime key by which the agent bounds the sample of a busy proxy (proxyagent/relay/sampling.py)."""
 
 _CONNECTION = {
     "flags": "%RESPONSE_FLAGS%",
@@ -157,9 +159,15 @@ def _selected(wanted: AccessLog, http: bool, besides: Sequence[Json]) -> Json:
         if wanted.slow_ms > 0:
             any_of.append({"duration_filter": {"comparison": _at_least(wanted.slow_ms, "al.s")}})
     if wanted.sampling > 0:
-        share = {"numerator": min(round(wanted.sampling * MILLION / 100), MILLION), "denominator": "MILLION"}
-        any_of.append({"runtime_filter": {"runtime_key": "al.p", "percent_sampled": share}})
+        any_of.append(
+            {"and_filter": {"filters": [_share("al.p", min(round(wanted.sampling * MILLION / 100), MILLION)), _share(SHARE, MILLION)]}}
+        )
     return _any(any_of)
+
+
+def _share(runtime_key: str, of_a_million: int) -> Json:
+    """By the request's id: of two shares the smaller lies within the other."""
+    return {"runtime_filter": {"runtime_key": runtime_key, "percent_sampled": {"numerator": of_a_million, "denominator": "MILLION"}}}
 
 
 def _any(filters: list[Json]) -> Json:

@@ -19,6 +19,7 @@ _GRPC: Json = {"name": "content-type", "string_match": {"prefix": "application/g
 _CONNECT: Json = {"name": ":method", "string_match": {"exact": "CONNECT"}}
 GRPC: Json = {"header_filter": {"header": _GRPC}}
 NO_GRPC: Json = {"header_filter": {"header": {**_GRPC, "invert_match": True}}}
+NO_CONNECT: Json = {"header_filter": {"header": {**_CONNECT, "invert_match": True}}}
 """Access-log filters: what a request is."""
 
 SERVICE = (
@@ -61,15 +62,10 @@ def _http_loggers(fixed: tuple[tuple[str, str], ...], tunnels: bool) -> list[Jso
     """Two loggers, of which each request meets one: what a gRPC request is only its content type says, and only it has a gRPC status."""
     both = {**dict(fixed), "response_code": "%RESPONSE_CODE%", "response_flags": "%RESPONSE_FLAGS%"}
     return [
-        _http_logger({**both, "request_protocol": "http"}, no_grpc(tunnels)),
+        _http_logger({**both, "request_protocol": "http"}, {"and_filter": {"filters": [NO_GRPC, NO_CONNECT]}} if tunnels else NO_GRPC),
         _http_logger({**both, "request_protocol": "grpc", "grpc_response_status": "%GRPC_STATUS_NUMBER%"}, GRPC),
         *(tunnel_loggers(dict(fixed)) if tunnels else ()),
     ]
-
-
-def no_grpc(tunnels: bool) -> Json:
-    """`tunnels`: nor a CONNECT."""
-    return {"and_filter": {"filters": [NO_GRPC, {"header_filter": {"header": {**_CONNECT, "invert_match": True}}}]}} if tunnels else NO_GRPC
 
 
 def tunnel_loggers(tags: Tags) -> list[Json]:

@@ -17,6 +17,11 @@ def describe(workload: str, namespace: str, labels: Mapping[str, str]) -> str:
     return ";".join((workload, namespace, app, version, name, revision))
 
 
+def reached(peer: str, service: str) -> str:
+    """Of an endpoint: `peer` (describe) with the service that it is reached by (service_words), in nine words. '' for what is no workload."""
+    return f"{peer};{service}" if peer else ""
+
+
 def service_words(host: str, name: str, namespace: str) -> str:
     """`<fqdn>;<short name>;<namespace>`: the `service` tag."""
     return f"{host};{name};{namespace}"

@@ -25,11 +25,11 @@ def test_all_tags_are_one_and_a_request_meets_two_figures_and_with_a_body_a_thir
     ]
 
 
-def test_each_side_says_its_eight_fields_in_order():
+def test_the_inbound_side_says_its_seven_fields_in_order():
     (first, *_) = loggers.inbound_http(Side(), "reviews.default.svc.cluster.local;reviews;default", [])
     (tag,) = first["typed_config"]["histograms"][0]["stat"]["tags"]
     assert tag["value_format"] == (
-        "destination|http|%RESPONSE_CODE%|%RESPONSE_FLAGS%||reviews.default.svc.cluster.local;reviews;default|%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_SUBJECT%"
+        "destination|%RESPONSE_CODE%|%RESPONSE_FLAGS%|%GRPC_STATUS_NUMBER%|reviews.default.svc.cluster.local;reviews;default|%DOWNSTREAM_PEER_URI_SAN%|%DOWNSTREAM_PEER_SUBJECT%"
     )
 
 
