@@ -63,6 +63,20 @@ spec:
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
+metadata: {{name: passed, namespace: default}}
+spec:
+  hosts: [passed.test]
+  resolution: STATIC
+  ports: [{{number: {app}, name: http, protocol: HTTP}}]
+  endpoints: [{{address: 127.0.5.1, ports: {{http: {app}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: passed, namespace: default}}
+spec: {{host: passed.test, trafficPolicy: {{loadBalancer: {{simple: PASSTHROUGH}}}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
 metadata: {{name: none, namespace: default}}
 spec:
   hosts: ["*.none.test"]
@@ -135,12 +149,13 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         "a.wild.test",
         "x.none.test",
         f"stranger.test:{app}",
+        f"passed.test:{app}",
     ]
     mesh = MeshConfig(allow_any_dynamic=True)
     resources = Compiler().compile(Snapshot(mesh, policies, [workload], 1), workload, Demand(frozenset(hosts)))
     with Names() as names:
         names.records = {"strict.test": [ONE], "logical.test": [ONE, TWO], "one.test": [ONE], "two.test": [TWO]}
-        names.records |= {"a.wild.test": [ONE], "b.wild.test": [TWO], "x.none.test": [TWO], "stranger.test": [TWO]}
+        names.records |= {"passed.test": [TWO], "a.wild.test": [ONE], "b.wild.test": [TWO], "x.none.test": [TWO], "stranger.test": [TWO]}
         static = bootstrap.static([("client", resources)], authority.issue("default", "client"), admin=admin, apart=False)
         sockets = Sockets(*(str(folder / f"{n}.sock") for n in range(4)))
         whole = agents(proxy_id="a", cluster="a", locality="", metadata={}, sockets=sockets, resolvers=[("127.0.0.1", names.port)])
@@ -185,6 +200,10 @@ def test_dynamic_dns_looks_each_name_of_a_wildcard_up_when_it_is_called(client: 
     assert client.get(f"b.wild.test:{client.app}") == (200, f"{TWO} b.wild.test:{client.app}")
     assert "b.wild.test" in client.names.asked
     assert client.get(f"nobody.wild.test:{client.app}")[0] == 503
+
+
+def test_passthrough_goes_where_the_name_leads_and_not_to_the_endpoints(client: Client):
+    client.until(lambda: client.served_by(f"passed.test:{client.app}", 5) == {TWO})
 
 
 def test_dynamic_dns_goes_to_the_services_port_where_the_host_names_none(client: Client):

@@ -1,15 +1,18 @@
 """A mesh for what surprises in Istio's defaults: three clients in three namespaces, a gateway, and instances that can be held and made ill."""
 
+import copy
 import http.client
 import http.server
+import json
 import socketserver
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from meshconsole.core.compiler import Compiler, Demand
 from meshconsole.core.mesh.model import ProxyKind, Workload
@@ -61,13 +64,39 @@ def made(name: str) -> Instance:
     return one
 
 
+class _Late:
+    """Holds back one endpoint of a cluster, the one at `port`; Envoy reads the others from a file, and again when the file is replaced."""
+
+    def __init__(self, path: Path, config: dict[str, Any], cluster: str, port: int):
+        self.path, self.began = path, time.monotonic()
+        body = next(each for each in config["static_resources"]["clusters"] if each["name"] == cluster)
+        self._endpoints = body.pop("load_assignment")
+        body["type"] = "EDS"
+        body["eds_cluster_config"] = {"eds_config": {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}}
+        few = copy.deepcopy(self._endpoints)
+        few["endpoints"][0]["lb_endpoints"] = [
+            each for each in few["endpoints"][0]["lb_endpoints"] if each["endpoint"]["address"]["socket_address"]["port_value"] != port
+        ]
+        self._write(few)
+
+    def come(self) -> None:
+        self._write(self._endpoints)
+
+    def _write(self, assignment: dict[str, Any]) -> None:
+        kind = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps({"version_info": str(time.monotonic()), "resources": [{"@type": kind, **assignment}]}))
+        new.rename(self.path)
+
+
 @dataclass
 class Mesh:
     outbound: dict[str, int]
     admins: dict[str, str]
     instances: dict[str, Instance]
     heard: list[str]
-    open: dict[tuple[str, str], http.client.HTTPConnection] = field(default_factory=dict)
+    late: "_Late"
+    """The instance v3 of warm.test, which comes when it is told to."""
 
     def __getitem__(self, name: str) -> Instance:
         return self.instances[name]
@@ -106,7 +135,7 @@ def running(folder: Path) -> Iterator[Mesh]:
         instances = {name: made(name) for name in ("v1", "v2", "v3", "ill1", "ill2", "mirror")}
         preface = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Preface)
         preface.heard = []  # type: ignore[attr-defined]
-        threading.Thread(target=preface.serve_forever, daemon=True).start()
+        threading.Thread(target=lambda: preface.serve_forever(0.05), daemon=True).start()
         for each in (*instances.values(), preface):
             stack.callback(each.server_close)
             stack.callback(each.shutdown)
@@ -134,5 +163,7 @@ def running(folder: Path) -> Iterator[Mesh]:
             resources = Compiler().compile(mesh, each, Demand(frozenset(asked) if name != "edge" else frozenset()))
             assert not resources.failures
             config = bootstrap.static([(name, resources)], bootstrap.Authority().issue("default", "a"), admin=admins[name], apart=False)
+            if name == "client":
+                late = _Late(folder / "warm.json", config, "outbound|80||warm.test", places["v3"])
             running[name] = stack.enter_context(bootstrap.running(config, folder, name))
-        yield Mesh(ports, running, instances, preface.heard)  # type: ignore[attr-defined]
+        yield Mesh(ports, running, instances, preface.heard, late)  # type: ignore[attr-defined]

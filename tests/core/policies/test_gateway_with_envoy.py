@@ -38,12 +38,42 @@ spec:
       hosts: [partners.example.com]
       bind: 127.0.0.1
       tls: {{mode: MUTUAL, serverCertificate: /cert.pem, privateKey: /key.pem, caCertificates: /ca.pem}}
+    - port: {{number: {secure}, name: optional, protocol: HTTPS}}
+      hosts: [optional.example.com]
+      bind: 127.0.0.1
+      tls: {{mode: OPTIONAL_MUTUAL, serverCertificate: /cert.pem, privateKey: /key.pem, caCertificates: /ca.pem}}
+    - port: {{number: {secure}, name: named, protocol: HTTPS}}
+      hosts: [named.example.com]
+      bind: 127.0.0.1
+      tls:
+        mode: MUTUAL
+        serverCertificate: /cert.pem
+        privateKey: /key.pem
+        caCertificates: /ca.pem
+        subjectAltNames: ["spiffe://cluster.local/ns/default/sa/partner"]
+    - port: {{number: {secure}, name: mesh, protocol: HTTPS}}
+      hosts: [mesh.example.com]
+      bind: 127.0.0.1
+      tls: {{mode: ISTIO_MUTUAL}}
+    - port: {{number: {secure}, name: ciphers, protocol: HTTPS}}
+      hosts: [ciphers.example.com]
+      bind: 127.0.0.1
+      tls:
+        mode: SIMPLE
+        serverCertificate: /cert.pem
+        privateKey: /key.pem
+        maxProtocolVersion: TLSV1_2
+        cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384]
+    - port: {{number: {secure}, name: unrouted, protocol: HTTPS}}
+      hosts: [unrouted.example.com]
+      bind: 127.0.0.1
+      tls: {{mode: SIMPLE, serverCertificate: /cert.pem, privateKey: /key.pem}}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {{name: shop, namespace: shop}}
 spec:
-  hosts: [shop.example.com, partners.example.com]
+  hosts: [shop.example.com, partners.example.com, optional.example.com, named.example.com, mesh.example.com, ciphers.example.com]
   gateways: [edge]
   http:
     - match: [{{uri: {{prefix: /dns}}}}]
@@ -101,12 +131,23 @@ class Edge:
     authority: bootstrap.Authority
     folder: Path
 
-    def get(self, host: str, path: str = "/", *, client: str = "", newest: ssl.TLSVersion | None = None) -> tuple[int, str]:
-        secrets = self.authority.issue("default", client or "nobody")
-        context = ssl.create_default_context(cadata=secrets.roots)
+    def get(
+        self,
+        host: str,
+        path: str = "/",
+        *,
+        client: str = "",
+        newest: ssl.TLSVersion | None = None,
+        issuer: bootstrap.Authority | None = None,
+        ciphers: str = "",
+    ) -> tuple[int, str]:
+        secrets = (issuer or self.authority).issue("default", client or "nobody")
+        context = ssl.create_default_context(cadata=self.authority.issue("default", "nobody").roots)
         context.check_hostname = False  # the test's certificates bear SPIFFE ids
         if newest:
             context.maximum_version = newest
+        if ciphers:
+            context.set_ciphers(ciphers)
         if client:
             pem = self.folder / f"{client}.pem"
             pem.write_text(secrets.chain + secrets.key)
@@ -160,6 +201,40 @@ def test_mutual_tls_refuses_who_has_no_certificate(edge: Edge):
 def test_a_name_that_no_server_has_gets_no_connection(edge: Edge):
     with pytest.raises((ssl.SSLError, ConnectionError, http.client.HTTPException)):
         edge.get("stranger.example.com")
+
+
+_REFUSED = (ssl.SSLError, ConnectionError, http.client.HTTPException)
+
+
+def test_optional_mutual_takes_who_shows_nothing_and_refuses_a_strangers_certificate(edge: Edge):
+    assert edge.get("optional.example.com")[0] == 200
+    assert edge.get("optional.example.com", client="partner")[0] == 200
+    with pytest.raises(_REFUSED):
+        edge.get("optional.example.com", client="stranger", issuer=bootstrap.Authority())
+
+
+def test_mutual_tls_with_names_lets_only_those_in(edge: Edge):
+    assert edge.get("named.example.com", client="partner")[0] == 200
+    with pytest.raises(_REFUSED):
+        edge.get("named.example.com", client="somebody")
+
+
+def test_istio_mutual_takes_workloads_of_the_mesh_only(edge: Edge):
+    assert edge.get("mesh.example.com", client="productpage")[0] == 200
+    with pytest.raises(_REFUSED):
+        edge.get("mesh.example.com")
+    with pytest.raises(_REFUSED):
+        edge.get("mesh.example.com", client="stranger", issuer=bootstrap.Authority("elsewhere.test"))
+
+
+def test_only_the_ciphers_that_are_named_are_spoken(edge: Edge):
+    assert edge.get("ciphers.example.com", ciphers="ECDHE-ECDSA-AES256-GCM-SHA384")[0] == 200
+    with pytest.raises(_REFUSED):
+        edge.get("ciphers.example.com", ciphers="ECDHE-ECDSA-AES128-GCM-SHA256")
+
+
+def test_a_server_without_a_virtual_service_answers_404(edge: Edge):
+    assert edge.get("unrouted.example.com")[0] == 404
 
 
 def test_plain_requests_are_sent_to_https(edge: Edge):

@@ -56,6 +56,37 @@ def test_which_destination_rule_holds(mesh: Mesh, client: str, served: dict[str,
     assert {host: mesh.by(host, client=client) for host in served} == served
 
 
+def test_rules_of_one_host_in_a_namespace_are_added_up_and_the_oldest_policy_holds(mesh: Mesh):
+    assert [mesh.by("merged.test", path) for path in ("/one", "/two")] == ["v1", "v2"]
+    assert _sticks(mesh, "merged.test"), "of the older rule"
+    before = mesh["v1"].connections
+    assert {mesh.by("merged.test", "/one") for _ in range(4)} == {"v1"}
+    assert mesh["v1"].connections - before <= 1, "not of the younger"
+
+
+def test_a_rule_for_some_clients_comes_before_the_rule_for_all(mesh: Mesh):
+    assert {client: mesh.by("selected.example", client=client) for client in ("client", "guest", "third")} == {
+        "client": "v2", "guest": "v1", "third": "v1",
+    }  # fmt: skip
+
+
+def test_a_new_instance_is_asked_little_at_first_and_its_share_when_it_is_warm(mesh: Mesh):
+    def asked() -> int:
+        return [mesh.by("warm.test") for _ in range(60)].count("v3")
+
+    time.sleep(max(0.0, mesh.late.began + 2.2 - time.monotonic()))  # the others are warm
+    assert asked() == 0
+    mesh.late.come()
+    deadline = time.monotonic() + 5
+    while mesh.stat("cluster.outbound.80..warm.test.membership_total$") != 3:
+        assert time.monotonic() < deadline, "it never came"
+    came = time.monotonic()
+    cold = asked()
+    assert cold <= 12 or time.monotonic() - came > 1, cold
+    time.sleep(max(0.0, came + 2.3 - time.monotonic()))
+    assert asked() >= 15
+
+
 def test_the_default_balancer_asks_who_has_less_to_do(mesh: Mesh):
     """Of two at random the one with fewer requests under way: the busy one is asked only where both draws are it."""
     with ThreadPoolExecutor(20) as pool:
