@@ -88,7 +88,8 @@ def _parser() -> argparse.ArgumentParser:
         "--port",
         action="append",
         metavar="NUMBER[:NAME][=ADDRESS:PORT]",
-        help="a port; its name declares the protocol (http, grpc-web, tcp-db …); after = where the application really listens; repeat for more",
+        help="a port; its name declares the protocol (http, grpc-web, tcp-db …), or, after @, its appProtocol does (grpc, kubernetes.io/h2c …); "
+        "after = where the application really listens; repeat for more",
     )
     add("--outbound-address", help="where the workload finds the mesh (default 127.0.0.1)")
     add("--outbound-port", type=int, help="and at which port; it routes by Host (default 15001)")
@@ -206,8 +207,19 @@ def _file(path: str, known: Mapping[str, argparse.Action]) -> dict[str, Any]:
             raise Wrong(f"--config {path}: there is no option {key!r}")
         if isinstance(known[name], argparse._AppendAction):
             value = [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else value if isinstance(value, list) else [value]
+            value = [_written(each, path) if name == "port" and isinstance(each, dict) else each for each in value]
         said[name] = value
     return said
+
+
+def _written(said: Mapping[str, Any], path: str) -> str:
+    """A port of the file, in a Service's words (`{number, name, appProtocol, app}`), as the flag would say it."""
+    if unknown := sorted(map(str, said.keys() - {"number", "name", "appProtocol", "app"})):
+        raise Wrong(f"--config {path}: a port has number, name, appProtocol and app, and no {', '.join(unknown)}")
+    text = str(said.get("number", ""))
+    for sign, key in ((":", "name"), ("@", "appProtocol"), ("=", "app")):
+        text += f"{sign}{said[key]}" if said.get(key) else ""
+    return text
 
 
 def build(said: Mapping[str, Any]) -> Options:
@@ -295,14 +307,16 @@ def _yes(said: Mapping[str, Any], key: str) -> bool:
 
 
 def port(text: str) -> WorkloadPort:
-    """`9080:http=127.0.2.3:9081`. Raises Wrong."""
+    """`9080:http=127.0.2.3:9081`, `9080:web@grpc`. Raises Wrong."""
     left, _, app = text.partition("=")
     number, _, name = left.partition(":")
+    number, _, of_number = number.partition("@")
+    name, _, of_name = name.partition("@")
     address, _, app_port = app.rpartition(":")
     try:
-        result = WorkloadPort(int(number), name, address.strip("[]") or "127.0.0.1", int(app_port) if app else 0)
+        result = WorkloadPort(int(number), name, address.strip("[]") or "127.0.0.1", int(app_port) if app else 0, of_name or of_number)
     except ValueError:
-        raise Wrong(f"--port {text!r}: expected NUMBER[:NAME][=ADDRESS:PORT], such as 9080:http=127.0.0.1:8080") from None
+        raise Wrong(f"--port {text!r}: expected NUMBER[:NAME][@PROTOCOL][=ADDRESS:PORT], such as 9080:http=127.0.0.1:8080") from None
     if not 0 < result.number < 65536 or not 0 <= result.app_port < 65536:
         raise Wrong(f"--port {text!r}: a port is a number from 1 to 65535")
     return result

@@ -59,6 +59,8 @@ class WorkloadPort(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=Tru
     app_address: str = "127.0.0.1"
     app_port: int = 0
     """Where Envoy finds the application; 0 means `number`."""
+    app_protocol: str = ""
+    """The protocol, as Kubernetes' Services say it beside the name (`grpc`, `kubernetes.io/h2c`); the name then declares none."""
 
 
 class Workload(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):

@@ -47,7 +47,7 @@ def _type(proxy: dict[str, Any], name: str) -> str:
 def _error(proxy: dict[str, Any]) -> str:
     errors = [proxy.get("error")] + [t.get("error") for t in (proxy.get("types") or {}).values() if isinstance(t, dict)]
     # Of an Envoy that runs, what it says is that something waits for its next start, or that it would not have something.
-    return next((e for e in errors if e), "") or (proxy.get("envoyReason") or "")
+    return next((e for e in errors if e), "") or proxy.get("warning") or (proxy.get("envoyReason") or "")
 
 
 def _id(proxy: str) -> str:

@@ -23,7 +23,7 @@ def model(spec: protocol.Workload, *, healthy: bool = True, created: str = "") -
         address=spec.address,
         labels=dict(spec.labels),
         services=spec.services,
-        ports=tuple(WorkloadPort(p.number, p.name, declared(p.name), p.app_address, p.app_port or p.number) for p in spec.ports),
+        ports=tuple(_port(p) for p in spec.ports),
         healthy=healthy,
         outbound_address=spec.outbound_address,
         outbound_port=spec.outbound_port,
@@ -34,6 +34,11 @@ def model(spec: protocol.Workload, *, healthy: bool = True, created: str = "") -
         lowest_port=spec.lowest_port,
         group=spec.group,
     )
+
+
+def _port(said: protocol.WorkloadPort) -> WorkloadPort:
+    found = Protocol.UNKNOWN if said.app_protocol else declared(said.name)
+    return WorkloadPort(said.number, said.name, found, said.app_address, said.app_port or said.number, said.app_protocol)
 
 
 def declared(port_name: str) -> Protocol:
@@ -50,6 +55,7 @@ def faults(spec: protocol.Workload) -> Iterator[str]:
         ("service account", spec.service_account, _NAME_WITH_DOTS, 253),
         *((("workload group", spec.group, _NAME_WITH_DOTS, 253),) if spec.group else ()),
         *(("service", service, _NAME, 63) for service in spec.services[:MAX_SERVICES]),
+        *(("app protocol", p.app_protocol, _LABEL_KEY, 317) for p in spec.ports[:MAX_PORTS] if p.app_protocol),
         *(("label", key, _LABEL_KEY, 317) for key in list(spec.labels)[:MAX_LABELS]),
         *(("label value", value, _LABEL, 63) for value in list(spec.labels.values())[:MAX_LABELS]),
     ):

@@ -28,7 +28,7 @@ from meshconsole.discovery import mesh
 from meshconsole.discovery.signals import changed
 from proxyagent import protocol
 
-from . import beats, compiling, held, members, notices, owning, records, tuning
+from . import beats, compiling, held, members, notices, owning, records, tuning, unbound
 from . import session as s
 from .garbage import Tender
 from .link import Close, Deliver, Facts, Link
@@ -91,6 +91,7 @@ class Hub:
             self._poll,
             self._beat,
             self._record,
+            self._bind_again,
             self._trust.serve,
             lambda: notices.listen(self.news, self._asked),
         ]
@@ -170,9 +171,11 @@ class Hub:
 
     def applied(self, link: Link, frame: protocol.Applied) -> None:
         self._answers += 1
+        tried = link.retried
         link.applied(frame, self.revision)
+        again = bool(tried) and link.unbound.keys() == tried.keys()  # said already, when it was met first
         self._measure(link, frame)
-        if frame.errors:
+        if frame.errors and not again:
             log.warning("%s refused a push: %s", link.facts.proxy_id, "; ".join(f"{t}: {e}" for t, e in frame.errors.items()))
         self._note(link)
 
@@ -327,6 +330,12 @@ class Hub:
             if (link := self.links.get(proxy_id)) is not None:
                 self._whole(link)
         self._send_for_those_unregistered()
+
+    async def _bind_again(self) -> None:
+        await asyncio.sleep(unbound.RETRY)
+        for link in list(self.links.values()):
+            if link.retry():
+                self._serve_soon(link)
 
     def _send_for_those_unregistered(self) -> None:
         """Not at the first sight: a snapshot may be older than a link, and who is evicted hears so from Trust."""

@@ -74,6 +74,7 @@ class Link:
         "pending_from",
         "pending_to",
         "problems",
+        "retried",
         "session",
         "synced_revision",
         "taken",
@@ -101,6 +102,8 @@ class Link:
         self.told = facts.told
         self.unbound: dict[str, str] = {}
         """Outbound listeners that the proxy goes without -> why Envoy could not bind them."""
+        self.retried: dict[str, str] = {}
+        """Those that are being tried again."""
         self.trust = facts.offered
         """Number of the newest trust bundle that it was sent."""
         self._told: Mapping[str, str] | None = None
@@ -125,15 +128,29 @@ class Link:
         known = session.desired is not None and session.held is not None
         return known and session.in_flight is None and session.refused is None and not self.compile_error
 
+    @property
+    def lacking(self) -> dict[str, str]:
+        """Listeners that it does not have -> why."""
+        return {**self.retried, **self.unbound}
+
+    def retry(self) -> bool:
+        """What could not be bound is wanted again with the next offer. False where there is nothing to try, or something is under way."""
+        if not self.unbound or not self.in_sync:
+            return False
+        self.retried, self.unbound = self.unbound, {}
+        return True
+
     def offer(self, desired: ResourceSet, revision: int) -> bool:
         """What it shall hold as of `revision`. False where that is nothing new."""
         before, self.compile_error = self.compile_error, "; ".join(map(str, desired.failures))[:2000]
+        said = self.lacking
+        self.unbound, self.retried = (unbound.wanted(desired, names) for names in (self.unbound, self.retried))
         desired = unbound.without(desired, self.unbound)
         have = self.session.desired
         if have is desired or (
             have is not None and have.blobs == desired.blobs and have.aliases == desired.aliases and have.partial == desired.partial
         ):
-            return self.compile_error != before
+            return self.compile_error != before or self.lacking != said
         if have is None or have.blobs.keys() != desired.blobs.keys():
             self.counts = dict(Counter(str(type_) for type_, _ in desired.blobs))
         self.pending_from = revision if self.pending_from is None else self.pending_from
@@ -181,6 +198,7 @@ class Link:
         if self.session.refused is None:
             self.nacked_revision = None
         if self.in_sync:
+            self.retried = {}
             self.synced_revision = max(revision, self.pending_to or 0)
             if self.pending_to is not None:
                 self.taken = (self.pending_from, self.pending_to)

@@ -33,7 +33,9 @@ def _as_it_is(before: protocol.Workload, workload: Workload) -> protocol.Workloa
         services=workload.services,
         labels=dict(workload.labels),
         ports=tuple(
-            protocol.WorkloadPort(port.number, port.name, port.app_address, port.app_port if port.app_port != port.number else 0)
+            protocol.WorkloadPort(
+                port.number, port.name, port.app_address, port.app_port if port.app_port != port.number else 0, port.app_protocol
+            )
             for port in workload.ports
         ),
         locality=workload.locality,

@@ -73,6 +73,8 @@ class ProxyRecord(models.Model):
     envoy_running = models.BooleanField(null=True)
     envoy_restarts = models.PositiveIntegerField(default=0)
     envoy_reason = models.CharField(max_length=300, blank=True)
+    unbound = models.JSONField(default=dict)
+    """Outbound listeners that it goes without, since its host has no place for them -> why."""
 
     class Meta:
         ordering = ["namespace", "name"]

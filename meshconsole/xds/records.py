@@ -34,8 +34,8 @@ class Batch:
 
     revision: int = 0
     whole: dict[str, ProxyRecord] = field(default_factory=dict)
-    sync: dict[str, tuple[Sync, dict[str, Any], dict[str, int], str, bool]] = field(default_factory=dict)
-    """id -> sync columns, problems, resources, told, acked"""
+    sync: dict[str, tuple[Sync, dict[str, Any], dict[str, int], str, bool, dict[str, str]]] = field(default_factory=dict)
+    """id -> sync columns, problems, resources, told, acked, unbound"""
     gone: dict[str, datetime.datetime] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)
     """Those of `gone` that said goodbye."""
@@ -94,6 +94,7 @@ def row(link: Link, hub: str) -> ProxyRecord:
         envoy_running=envoy.running if envoy else None,
         envoy_restarts=max(0, min(envoy.restarts, 2**31 - 1)) if envoy else 0,
         envoy_reason=storable(envoy.reason, 300) if envoy else "",
+        unbound=link.lacking,
     )
 
 
@@ -112,7 +113,7 @@ def put(batch: Batch, links: Iterable[Link], hub: str) -> None:
         if proxy_id in batch.whole:
             batch.whole[proxy_id] = row(link, hub)
         elif proxy_id not in batch.gone:
-            batch.sync[proxy_id] = (sync(link), _problems(link), link.counts, link.told, link.in_sync)
+            batch.sync[proxy_id] = (sync(link), _problems(link), link.counts, link.told, link.in_sync, link.lacking)
 
 
 _WHOLE = [f.name for f in ProxyRecord._meta.concrete_fields if not f.primary_key]
@@ -127,12 +128,17 @@ def write(hub: str, batch: Batch, now: datetime.datetime) -> None:
             # A late 'lost' of the connection before must not stand.
             registry.found([(record.namespace, record.name) for record in rows], now)
         groups: dict[Any, list[str]] = {}
-        for proxy_id, (columns, problems, resources, told, acked) in batch.sync.items():
-            key = (columns, repr(problems), repr(resources), told, acked)
+        for proxy_id, (columns, problems, resources, told, acked, lacking) in batch.sync.items():
+            key = (columns, repr(problems), repr(resources), told, acked, repr(lacking))
             groups.setdefault(key, []).append(proxy_id)
-        for (columns, _, _, told, acked), ids in groups.items():
+        for (columns, _, _, told, acked, _), ids in groups.items():
             values = dict(zip(COLUMNS, columns, strict=True))
-            values |= {"problems": batch.sync[ids[0]][1], "resources": batch.sync[ids[0]][2], "told": told}
+            values |= {
+                "problems": batch.sync[ids[0]][1],
+                "resources": batch.sync[ids[0]][2],
+                "told": told,
+                "unbound": batch.sync[ids[0]][5],
+            }
             if acked:
                 values["acked_at"] = now
             for chunk in _chunks(ids):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.utils import timezone
 
-from . import beats
+from . import beats, unbound
 from .models import ProxyRecord
 
 State = ProxyRecord.State
@@ -49,6 +49,10 @@ class ProxyStatus:
     envoy_restarts: int
     envoy_reason: str
     demand: tuple[str, ...] = ()
+    unbound: dict[str, str] = field(default_factory=dict)
+    """Outbound listeners (`<address>_<port>`) that it goes without -> why; they are tried again every minute."""
+    warning: str = ""
+    """The same in a sentence."""
     proxy_id: str = ""
     """`id` by its full name."""
 
@@ -157,5 +161,7 @@ def _status(record: ProxyRecord, alive: dict[str, int]) -> ProxyStatus:
         envoy_restarts=record.envoy_restarts,
         envoy_reason=record.envoy_reason,
         demand=tuple(record.hosts),
+        unbound=record.unbound,
+        warning=f"cannot listen at {unbound.sentence(record.unbound)}" if record.unbound else "",
         proxy_id=record.pk,
     )

@@ -46,10 +46,22 @@ def test_lists_in_the_environment_are_separated_by_commas():
         ("80:grpc-web", WorkloadPort(80, "grpc-web")),
         ("80=:8080", WorkloadPort(80, "", "127.0.0.1", 8080)),
         ("80:http=[::1]:8080", WorkloadPort(80, "http", "::1", 8080)),
+        ("80:web@kubernetes.io/h2c", WorkloadPort(80, "web", app_protocol="kubernetes.io/h2c")),
+        ("80@grpc=:8080", WorkloadPort(80, "", "127.0.0.1", 8080, "grpc")),
     ],
 )
 def test_ports(text, expected):
     assert port(text) == expected
+
+
+def test_a_port_of_the_file_may_say_what_a_service_says(tmp_path):
+    file = tmp_path / "agent.yaml"
+    file.write_text("name: a\nport: [{number: 80, name: web, appProtocol: grpc, app: '127.0.0.1:8080'}, 81]\n")
+    ports = parse(["--config", str(file)], {}).workload.ports
+    assert ports == (WorkloadPort(80, "web", "127.0.0.1", 8080, "grpc"), WorkloadPort(81))
+    file.write_text("name: a\nport: [{number: 80, targetPort: 8080}]\n")
+    with pytest.raises(Wrong, match="targetPort"):
+        parse(["--config", str(file)], {})
 
 
 def test_a_member_of_a_group_needs_only_its_address():
@@ -86,7 +98,7 @@ def test_resolvers(text, expected):
         ([], "--name is needed"),
         (["--name", "a b"], "--name 'a b'"),
         (["--name", "../x"], "--name '../x'"),
-        (["--name", "a", "--port", "http"], "NUMBER[:NAME][=ADDRESS:PORT]"),
+        (["--name", "a", "--port", "http"], "NUMBER[:NAME][@PROTOCOL][=ADDRESS:PORT]"),
         (["--name", "a", "--port", "0"], "from 1 to 65535"),
         (["--name", "a", "--label", "x"], "KEY=VALUE"),
         (["--name", "a", "--token-file", "/nowhere"], "--token-file"),

@@ -73,6 +73,21 @@ def test_an_outbound_listener_that_cannot_be_bound_is_gone_without(fake):
     fake.link.offer(listening(outbound="2"), 3)
     fake.answer(3)
     assert fake.cache.versions() == {"lds": {"outbound": "2"}} and fake.link.state is State.SYNCED
+    # Its place is free again: it is offered once more, and bound.
+    assert fake.link.lacking == {"127.0.0.1_3306": "Address already in use"}
+    assert fake.link.retry() and fake.link.lacking and fake.link.offer(listening(outbound="2"), 4)
+    fake.answer(4)
+    assert fake.cache.versions() == {"lds": {"outbound": "2", "127.0.0.1_3306": "1"}} and fake.link.lacking == {}
+    assert not fake.link.retry()
+
+
+def test_a_listener_that_nobody_wants_any_more_is_not_lacking(fake):
+    listener = ResourceSet({(XdsType.LDS, "127.0.0.1_3306"): Blob(XdsType.LDS, "127.0.0.1_3306", "1", b"1")})
+    fake.link.offer(listener, 1)
+    fake.answer(1, lds="cannot bind '127.0.0.1:3306': Address already in use")
+    fake.answer(1)
+    assert fake.link.lacking
+    assert fake.link.offer(ResourceSet({}), 2) and fake.link.lacking == {}
 
 
 def test_an_inbound_listener_that_cannot_be_bound_stays_an_error(fake):

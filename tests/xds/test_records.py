@@ -5,10 +5,11 @@ import pytest
 from django.utils import timezone
 
 from meshconsole.agents import enrolment
+from meshconsole.core.policies import parse
 from meshconsole.discovery import registry
 from meshconsole.discovery.models import WorkloadRecord
 from meshconsole.discovery.platforms import agents
-from meshconsole.xds import beats, owning, records, status
+from meshconsole.xds import beats, owning, records, status, unbound
 from meshconsole.xds import session as s
 from meshconsole.xds.models import HubRecord, ProxyRecord
 from proxyagent.protocol import EnvoyState, Workload
@@ -107,6 +108,23 @@ class TestRevisionStatus:
     def test_without_any_hub_nothing_is_waited_for(self):
         HubRecord.objects.all().delete()
         assert status.revision_status(5).state == "programmed"
+
+
+def test_what_a_proxy_goes_without_is_in_its_status_and_among_the_findings():
+    fake = link("a", x="1")
+    connected(fake)
+    fake.link.unbound = {"127.0.0.1_3306": "Address already in use"}
+    write(fake)
+    (shown,) = status.proxies()
+    assert shown.state == "SYNCED" and shown.warning == "cannot listen at 127.0.0.1:3306 (Address already in use)"
+    entry, _ = parse("""
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {name: db, namespace: default}
+        spec: {hosts: [db.example.com], ports: [{number: 80, name: http, protocol: HTTP}, {number: 3306, name: mysql, protocol: MYSQL}]}
+    """)
+    (finding,) = unbound.findings(entry)
+    assert (finding.code, finding.path) == ("MSH0152", "spec.ports[1].number") and "default/a: Address already in use" in finding.text
 
 
 class TestWriting:

@@ -15,6 +15,7 @@ from meshconsole.core.policies.base import Policy
 from meshconsole.core.resources.messages import Key, Level, Message
 from meshconsole.discovery import registry
 from meshconsole.topology import strictness
+from meshconsole.xds import unbound
 
 from .. import content, kinds, shown
 from ..plain import message as as_json
@@ -101,7 +102,8 @@ class Analyze(View):
             return self._answer(lines([*messages, *said]))
 
     def _findings(self, policies: dict[Key, Policy]) -> list[Message]:
-        return analysis.analyze(list(policies.values()), registry.workloads() or None, mesh.config())
+        found = analysis.analyze(list(policies.values()), registry.workloads() or None, mesh.config())
+        return [*found, *unbound.findings(policies.values())]
 
     def _answer(self, found: list[Message]) -> Response:
         seen = [m for m in found if m.key is None or self.can("get", m.key.kind, m.key.namespace)]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from meshconsole.core.mesh.model import Protocol
-from meshconsole.core.mesh.services import declared_protocol
+from meshconsole.core.mesh.services import protocol_of
 from meshconsole.core.resources.messages import Key, Level, Message
 
 from .base import Scene
@@ -12,7 +12,7 @@ from .base import Scene
 def analyze(scene: Scene) -> Iterator[Message]:
     for workload in scene.workloads:
         for port in workload.ports:
-            if port.protocol is not Protocol.UNKNOWN or declared_protocol(port.name, port.number) is not Protocol.UNKNOWN:
+            if port.app_protocol or protocol_of(port) is not Protocol.UNKNOWN:
                 continue
             text = (
                 f"Port name {port.name} (port: {port.number}, targetPort: {port.app_port or port.number}) doesn't follow the naming "

@@ -150,9 +150,15 @@ def compile_listener(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
             match = {**_RAW, "application_protocols": ["http/1.1", "http/1.0", "h2c"]}
             chains = [listeners.chain(name, {}, manager, match=match), *opaque]
             inspectors = [listeners.tls_inspector(), listeners.http_inspector()]
-    body = listeners.listener(name, egress.bind, egress.port, chains, direction="OUTBOUND", inspectors=inspectors)
-    if unix:
-        body.pop("enable_reuse_port")
+    body = listeners.listener(
+        name,
+        egress.bind,
+        egress.port,
+        chains,
+        direction="OUTBOUND",
+        inspectors=inspectors,
+        patience=tracer.run.snapshot.mesh.detection_timeout,
+    )
     config = routes.route_config(egress.name, bodies, defaults.MAX_DIRECT_RESPONSE_BYTES)
     blobs = (blob(XdsType.LDS, name, body), blob(XdsType.RDS, egress.name, config, tuple(origins)))
     return Result(HostFacts(tuple(clusters), frozenset(filters)), blobs)

@@ -152,7 +152,7 @@ def _listener(
         return None, configs, used  # TCP that no VirtualService sends anywhere: nothing listens, as in Istio
     inspectors = [listeners.tls_inspector()] if secure else []
     name = f"gateway_{bind}_{port}"
-    body = listeners.listener(name, bind, port, chains, direction="OUTBOUND", inspectors=inspectors)
+    body = listeners.listener(name, bind, port, chains, direction="OUTBOUND", inspectors=inspectors, patience=mesh.detection_timeout)
     origins = tuple(dict.fromkeys([s.origin for s in servers if s.origin] + draft.origins))
     body.update(inbound_metadata(draft, origins, bool(draft.http_filters)))
     return blob(XdsType.LDS, name, body, origins), configs, used

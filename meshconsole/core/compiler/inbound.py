@@ -16,7 +16,7 @@ from meshconsole.core.envoy.wire import blob
 from meshconsole.core.mesh import hosts, peer
 from meshconsole.core.mesh.model import MeshConfig, Protocol, Workload, WorkloadPort
 from meshconsole.core.mesh.scope import Ingress, Scope
-from meshconsole.core.mesh.services import declared_protocol
+from meshconsole.core.mesh.services import protocol_of
 from meshconsole.core.policies.base import Phase
 
 from . import reporting
@@ -57,7 +57,7 @@ def compile_inbound(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
         return Result(())
     if ingress is not None and ingress.tls:
         # What comes out of TLS is what policies and filters see.
-        port = replace(port, protocol=Protocol.HTTP if _protocol(port) is Protocol.HTTPS else Protocol.TCP)
+        port = replace(port, protocol=Protocol.HTTP if protocol_of(port) is Protocol.HTTPS else Protocol.TCP)
     draft = _draft(kinds, tracer, workload, port)
     bind = (ingress.bind if ingress else "") or workload.address
     cluster = _cluster(draft, workload, port, tracer, ingress.pool if ingress else "")
@@ -90,19 +90,15 @@ def _port(workload: Workload, ingress: Ingress | None, number: object) -> Worklo
         return None
     name = ingress.name or (declared.name if declared else "")
     protocol = ingress.protocol or (declared.protocol if declared else Protocol.UNKNOWN)
-    return WorkloadPort(ingress.number, name, protocol, address, app_port)
+    return WorkloadPort(ingress.number, name, protocol, address, app_port, declared.app_protocol if declared else "")
 
 
 def cluster_name(number: int) -> str:
     return f"inbound|{number}||"
 
 
-def _protocol(port: WorkloadPort) -> Protocol:
-    return port.protocol or declared_protocol(port.name, port.number)
-
-
 def _cluster(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer, limits: str) -> Blob:
-    name, protocol = cluster_name(port.number), _protocol(port)
+    name, protocol = cluster_name(port.number), protocol_of(port)
     pool: Json = json.loads(limits)[protocol.is_http2] if limits else {}
     body: Json = {
         "name": name,
@@ -130,7 +126,7 @@ def _service_words(workload: Workload, tracer: Tracer) -> str:
 
 def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, tracer: Tracer, bind: str, ended: str) -> Blob:
     """`ended`: what TLS of callers outside the mesh is ended with, as JSON."""
-    mesh, protocol = tracer.run.snapshot.mesh, _protocol(port)
+    mesh, protocol = tracer.run.snapshot.mesh, protocol_of(port)
     words = _service_words(workload, tracer)
     side = reporting.of(tracer, workload.namespace, workload.name).server
     http = _http(draft, port, protocol, loggers.inbound_http(side, words, draft.told), mesh, side.tracing)
@@ -173,7 +169,9 @@ def _listener(draft: InboundDraft, workload: Workload, port: WorkloadPort, trace
     inspectors = [] if draft.mtls is MtlsMode.DISABLE else [listeners.tls_inspector()]
     if sniffed:
         inspectors.append(listeners.http_inspector())
-    body = listeners.listener(f"inbound|{port.number}", bind, port.number, chains, direction="INBOUND", inspectors=inspectors)
+    body = listeners.listener(
+        f"inbound|{port.number}", bind, port.number, chains, direction="INBOUND", inspectors=inspectors, patience=mesh.detection_timeout
+    )
     body.update(inbound_metadata(draft, draft.origins, as_http))
     return blob(XdsType.LDS, f"inbound|{port.number}", body, tuple(dict.fromkeys(draft.origins)))
 

@@ -187,7 +187,16 @@ def compile_listener(tracer: Tracer, key: Key) -> Result:
     # Not shared: where another process, or another workload's proxy, has the port, connections must not be dealt to both. Envoy then
     # says that it cannot bind it, and goes without (xds/unbound.py).
     own = {"enable_reuse_port": False, "access_log": loggers.outbound_tcp(reporting.of_client(tracer, client))}
-    body = listeners.listener(name, address, port.number, chains, direction="OUTBOUND", inspectors=inspectors, extra=own)
+    body = listeners.listener(
+        name,
+        address,
+        port.number,
+        chains,
+        direction="OUTBOUND",
+        inspectors=inspectors,
+        patience=tracer.run.snapshot.mesh.detection_timeout,
+        extra=own,
+    )
     # Origins stand at the chains: a listener of which only chains differ is changed without closing the others' connections.
     origins = tuple(dict.fromkeys(origin for chain in found for origin in chain.origins))
     return Result(None, (blob(XdsType.LDS, name, body, origins),))

@@ -175,8 +175,10 @@ def listener(
     *,
     direction: str,
     inspectors: Sequence[Json] = (),
+    patience: str = "0s",
     extra: Json | None = None,
 ) -> Json:
+    """`patience`: how long the inspectors wait for what tells the protocol; `0s` for ever."""
     body: Json = {
         "name": name,
         "address": socket_address(address, port),
@@ -186,9 +188,11 @@ def listener(
         "enable_reuse_port": True,
         **(extra or {}),
     }
+    if "pipe" in body["address"]:
+        del body["enable_reuse_port"]  # a Unix socket has no port
     if inspectors:
         body["listener_filters"] = list(inspectors)
-        # An inspector that hears nothing must not close the connection: server-first protocols wait for the server (Istio: 0 s).
-        body["listener_filters_timeout"] = "0s"
+        # An inspector that hears nothing must not close the connection: server-first protocols wait for the server.
+        body["listener_filters_timeout"] = patience
         body["continue_on_listener_filters_timeout"] = True
     return body

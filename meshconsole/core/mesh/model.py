@@ -119,6 +119,8 @@ class WorkloadPort:
     protocol: Protocol = Protocol.UNKNOWN
     app_address: str = "127.0.0.1"
     app_port: int = 0
+    app_protocol: str = ""
+    """Says the protocol in the name's stead."""
 
 
 class ProxyKind(StrEnum):
@@ -210,6 +212,8 @@ class MeshConfig:
     locality_lb: str | None = None
     """localityLbSetting, as JSON: for hosts whose DestinationRule says none."""
     connect_timeout: str = "10s"
+    detection_timeout: str = "0s"
+    """How long a proxy waits for the first bytes that tell a connection's protocol; `0s`: for ever."""
     dns_refresh_rate: str = "5s"
     """How often names are looked up again whose TTL does not say."""
     tcp_keepalive: str = ""

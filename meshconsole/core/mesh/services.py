@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from .hosts import is_address
-from .model import Endpoint, Port, Protocol, ProxyKind, Resolution, Service, Workload
+from .model import Endpoint, Port, Protocol, ProxyKind, Resolution, Service, Workload, WorkloadPort
 from .selection import selects
 
 _TCP_PORTS = frozenset((25, 53, 3306, 27017))
@@ -30,6 +30,11 @@ def declared_protocol(name: str, number: int = 0) -> Protocol:
     return Protocol.TCP if found is Protocol.UNKNOWN and number in _TCP_PORTS else found
 
 
+def protocol_of(port: WorkloadPort) -> Protocol:
+    """Istio: an appProtocol, even one that nobody knows, is heard instead of the name."""
+    return port.protocol or declared_protocol(port.app_protocol or port.name, port.number)
+
+
 def derive(
     host: str, name: str, namespace: str, workloads: Iterable[Workload], mesh_ready: bool = True, export_to: tuple[str, ...] = ("*",)
 ) -> Service:
@@ -38,8 +43,7 @@ def derive(
     ports: dict[int, Port] = {}
     for workload in ordered:
         for port in workload.ports:
-            protocol = port.protocol or declared_protocol(port.name, port.number)
-            ports.setdefault(port.number, Port(port.number, port.name, protocol))
+            ports.setdefault(port.number, Port(port.number, port.name, protocol_of(port)))
     return Service(
         host=host,
         namespace=namespace,

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from meshconsole.core.envoy.reporting import FileLog
 from meshconsole.core.mesh import model
 from meshconsole.core.resources import connection_pool, locality, networks, retries
-from meshconsole.core.resources.common import Boolean, PositiveDuration, Whole, proto_duration
+from meshconsole.core.resources.common import Boolean, Duration, PositiveDuration, Whole, proto_duration
 from meshconsole.core.resources.connection_pool import TcpKeepalive
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.locality import LocalityLbSetting
@@ -159,6 +159,9 @@ class MeshConfigSpec(Model):
     """For sidecars that no Sidecar says otherwise. Default: the console's setting OUTBOUND_TRAFFIC_POLICY."""
     connect_timeout: PositiveDuration | None = None
     """For TCP connections to services whose DestinationRule says none, and to applications. Default 10s."""
+    protocol_detection_timeout: Duration | None = None
+    """How long a proxy waits for the first bytes of a connection whose protocol is not declared; then it is taken as TCP. Default `0s`: for
+    ever, so that server-first protocols must be declared (`tcp`, `mysql`, `mongo`)."""
     dns_refresh_rate: PositiveDuration | None = None
     """How often names of ServiceEntries are looked up again whose answers bear no TTL. Default 5s."""
     tcp_keepalive: TcpKeepalive | None = None
@@ -246,6 +249,9 @@ class MeshConfig(Policy):
             ),
             trust_domain_aliases=tuple(dict.fromkeys((*mesh.trust_domain_aliases, *spec.trust_domain_aliases))),
             connect_timeout=proto_duration(spec.connect_timeout) if spec.connect_timeout else mesh.connect_timeout,
+            detection_timeout=(
+                proto_duration(spec.protocol_detection_timeout) if spec.protocol_detection_timeout else mesh.detection_timeout
+            ),
             dns_refresh_rate=proto_duration(spec.dns_refresh_rate) if spec.dns_refresh_rate else mesh.dns_refresh_rate,
             tcp_keepalive=json.dumps(keepalive(spec.tcp_keepalive)) if spec.tcp_keepalive else mesh.tcp_keepalive,
             retry_policy=json.dumps(retry_policy(spec.default_http_retry_policy)) if spec.default_http_retry_policy else mesh.retry_policy,

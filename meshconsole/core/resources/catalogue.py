@@ -22,6 +22,7 @@ ELSEWHERE = "MSH0007"
 UNPATCHABLE = "MSH0008"
 NO_MATCH = "MSH0150"
 SHADOWED = "MSH0151"
+UNBOUND = "MSH0152"
 DEPRECATED = "IST0002"
 SCHEMA_ERROR = "IST0106"
 SCHEMA_WARNING = "IST0133"
@@ -39,6 +40,7 @@ CATALOGUE: dict[str, Entry] = {
     UNPATCHABLE: Entry(_E, "PatchDoesNotFit", "A patch speaks of what the object does not have."),
     NO_MATCH: Entry(_W, "EnvoyFilterMatchesNothing", "What a patch is to change is in no proxy."),
     SHADOWED: Entry(_W, "ServiceEntryPortMeansAnother", "A TCP port is another service's: connections to it cannot be told apart."),
+    UNBOUND: Entry(_W, "PortCannotBeListenedTo", "A proxy cannot listen at a TCP service's port: its host has no place there."),
     "MSH0201": Entry(_W, "PlaintextWouldBeCut", "Callers that send plaintext now would be refused."),
     "MSH0403": Entry(_E, "Forbidden", "You may not do that, there."),
     "MSH0404": Entry(_E, "Missing", "There is no such object."),

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from meshconsole.core.mesh.model import Location, MeshConfig, Port, Protocol, Resolution, Service
-from meshconsole.core.mesh.services import declared_protocol, default_port, port_at
+from meshconsole.core.mesh.model import Location, MeshConfig, Port, Protocol, Resolution, Service, WorkloadPort
+from meshconsole.core.mesh.services import declared_protocol, default_port, port_at, protocol_of
 from meshconsole.core.mesh.snapshot import Snapshot
 from tests.core.compiler.mesh import Answering, Fake, bookinfo, workload
 
@@ -127,6 +127,14 @@ def test_a_port_name_declares_its_protocol():
     assert declared_protocol("redis") is Protocol.TCP
     assert declared_protocol("whatever") is Protocol.UNKNOWN
     assert declared_protocol("", 3306) is Protocol.TCP
+
+
+def test_an_app_protocol_is_heard_instead_of_the_name():
+    """Istio: even one that nobody knows; the port is sniffed then."""
+    assert protocol_of(WorkloadPort(80, "tcp-db", app_protocol="kubernetes.io/h2c")) is Protocol.HTTP2
+    assert protocol_of(WorkloadPort(80, "http", app_protocol="redis")) is Protocol.TCP
+    assert protocol_of(WorkloadPort(80, "http", app_protocol="smoke")) is Protocol.UNKNOWN
+    assert protocol_of(WorkloadPort(3306, "http", app_protocol="smoke")) is Protocol.TCP
 
 
 def test_a_request_without_a_port_means_80_or_the_first_http_port():

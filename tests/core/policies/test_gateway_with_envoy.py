@@ -68,6 +68,12 @@ spec:
       hosts: [unrouted.example.com]
       bind: 127.0.0.1
       tls: {{mode: SIMPLE, serverCertificate: /cert.pem, privateKey: /key.pem}}
+    - port: {{number: 0, name: local, protocol: HTTP}}
+      hosts: ["*"]
+      bind: unix://{folder}/edge.sock
+    - port: {{number: 0, name: nameless, protocol: HTTP}}
+      hosts: ["*"]
+      bind: unix://@{folder}
 ---
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -168,7 +174,7 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
         for each in (a, b, c):
             each.bind(("127.0.0.1", 0))
         plain, secure, admin = (each.getsockname()[1] for each in (a, b, c))
-    policies, _ = parse(POLICIES.format(plain=plain, secure=secure, app=app.server_address[1]))
+    policies, _ = parse(POLICIES.format(plain=plain, secure=secure, app=app.server_address[1], folder=folder))
     gateway = Workload("edge", "gw", ProxyKind.GATEWAY, labels={"istio": "ingressgateway"})
     resources = Compiler().compile(Snapshot(MeshConfig(), policies, [gateway], 1), gateway, Demand())
     authority = bootstrap.Authority()
@@ -248,3 +254,14 @@ def test_plain_requests_are_sent_to_https(edge: Edge):
 def test_a_gateway_denies_too_and_hosts_have_no_case(edge: Edge):
     assert edge.get("shop.example.com", "/admin/x")[0] == 403
     assert edge.get("partners.example.com", "/admin/x", client="partner")[0] == 200
+
+
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_a_server_listens_to_a_unix_socket(edge: Edge, abstract: bool):
+    with socket.socket(socket.AF_UNIX) as raw:
+        raw.settimeout(5)
+        raw.connect(f"\0{edge.folder}" if abstract else f"{edge.folder}/edge.sock")
+        raw.sendall(b"GET / HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n")
+        answer = http.client.HTTPResponse(raw)
+        answer.begin()
+        assert answer.status == 200

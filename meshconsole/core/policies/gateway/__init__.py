@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 from meshconsole.core.envoy.draft import Draft, GatewayDraft, ServerDraft, Serves
 from meshconsole.core.mesh.model import Workload
 from meshconsole.core.mesh.selection import selects
+from meshconsole.core.resources.endpoints import UNIX
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems
 
@@ -44,7 +45,7 @@ class Gateway(Policy):
             ends = None if plain else server.tls
             yield ServerDraft(
                 gateway=f"{self.metadata.namespace}/{self.metadata.name}",
-                bind=server.bind,
+                bind=server.bind.removeprefix(UNIX),
                 port=server.port.number,
                 protocol=server.port.protocol.upper(),
                 name=server.port.name,

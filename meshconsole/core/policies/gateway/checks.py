@@ -4,12 +4,15 @@ import re
 from collections.abc import Iterator
 
 from meshconsole.core.envoy.draft import Serves
+from meshconsole.core.resources.endpoints import UNIX, is_ip
 from meshconsole.core.resources.server_tls import TlsMode, files, problems
 
 from .schema import Server
 
 HTTP = ("HTTP", "HTTP2", "GRPC", "GRPC-WEB")
 PROTOCOLS = (*HTTP, "HTTPS", "TLS", "TCP", "MONGO", "MYSQL", "REDIS")
+LONGEST_PATH = 107
+"""Of a Unix socket, in bytes (sockaddr_un)."""
 _NAMESPACE = re.compile(r"\*|\.|[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?)*")
 
@@ -17,7 +20,10 @@ _HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([-A-Za-z0-9_]*[A-Za-z0-9_])?(\.[A-Za
 def server_problems(server: Server) -> Iterator[tuple[str, str]]:
     """(field, what is wrong)"""
     port, protocol = server.port, server.port.protocol.upper()
-    if not 0 < port.number < 65536:
+    unix = server.bind.startswith(UNIX)
+    if port.number and unix:
+        yield "port.number", "port number must be 0 for unix domain socket"
+    elif not unix and not 0 < port.number < 65536:
         yield "port.number", "port must be between 1-65535"
     if not port.name:
         yield "port.name", "port name must be set"
@@ -33,8 +39,12 @@ def server_problems(server: Server) -> Iterator[tuple[str, str]]:
             yield f"hosts[{i}]", f"namespace {namespace!r} is neither a name nor one of `.`, `*`"
         if not _HOST.fullmatch(host):
             yield f"hosts[{i}]", f"{host!r} is neither a domain name nor a wildcard (`*.example.com`, `*`)"
-    if server.bind.startswith(("unix://", "@", "/")):
-        yield "bind", "not supported yet: a Unix socket"
+    if unix:
+        path = server.bind.removeprefix(UNIX)
+        if not path.startswith(("/", "@")) or path.endswith("/") or len(path.encode()) > LONGEST_PATH:
+            yield "bind", f"a Unix socket is unix:///<path> or unix://@<name>, of {LONGEST_PATH} bytes at most"
+    elif server.bind and not is_ip(server.bind):
+        yield "bind", f"{server.bind!r} is neither an IP address nor unix:///<path>"
     if protocol in HTTP:
         if server.tls is not None and (server.tls.mode is not TlsMode.PASSTHROUGH or files(server.tls)):
             yield "tls", "server cannot have TLS settings for plain text HTTP ports (besides httpsRedirect)"

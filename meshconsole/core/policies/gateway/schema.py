@@ -13,7 +13,7 @@ class ServerPort(Model):
     unsupported: ClassVar[dict[str, str]] = {"targetPort": "Kubernetes' service ports; the proxy listens to `number`"}
 
     number: Whole
-    """The port that the gateway listens to, 1 to 65535."""
+    """The port that the gateway listens to, 1 to 65535; 0 where `bind` names a Unix socket."""
     protocol: str
     """`HTTP`, `HTTP2`, `GRPC`, `GRPC-WEB`; `HTTPS` and `TLS`, which need `tls`; `TCP`, `MONGO`, `MYSQL`, `REDIS`."""
     name: str
@@ -30,7 +30,8 @@ class Server(Model):
     tls: ServerTls | None = None
     """For HTTPS, and for httpsRedirect."""
     bind: str = ""
-    """The address to listen at. Default: all."""
+    """The address to listen at, or a Unix socket of the gateway's host: `unix:///<path>`, or `unix://@<name>` in Linux's abstract namespace,
+    with port number 0. Default: all addresses."""
     name: str = ""
     """Of the server, for people."""
 
