@@ -25,23 +25,55 @@ MAX_VARIANTS = 64
 class Unit:
     """What was compiled for a key: its value, its blobs, and everything that it read."""
 
-    __slots__ = ("blobs", "failures", "key", "labels", "questions", "reads", "seen", "token", "value")
+    __slots__ = ("blobs", "failed", "failures", "key", "labels", "questions", "reads", "seen", "token", "used", "value")
 
-    def __init__(self, key: Key, value: Any, blobs: tuple[Blob, ...], tracer: "Tracer"):
+    def __init__(
+        self,
+        key: Key,
+        value: Any,
+        blobs: tuple[Blob, ...],
+        reads: dict[Question, Any],
+        used: "dict[Key, Unit]",
+        failed: tuple[Failure, ...],
+    ):
         self.key = key
         self.value = value
         self.blobs = blobs
-        self.reads = tracer.reads
+        self.reads = reads
         """Its own reads, and (`("unit", key)`, value) of each unit that it used."""
-        self.questions = frozenset(tracer.questions)
+        self.used = used
+        self.failed = failed
+        """Its own failures."""
+        self.questions: frozenset[Question] = frozenset()
         """Questions to the snapshot, those of the units that it used included."""
-        self.labels = tracer.seen_labels
+        self.labels: dict[str, str | None] = {}
         """Labels of the client that were read, and what they were; those of the units that it used included."""
-        self.failures = tuple(dict.fromkeys(tracer.failures))
+        self.failures: tuple[Failure, ...] = ()
         """Why it, or a unit that it used, stands in its last good state."""
         self.token: object = None
         """The snapshot that it was last found valid for."""
         self.seen = 0
+
+    def traced(self, questions: set[Question], labels: dict[str, str | None]) -> "Unit":
+        """With its own questions and labels, and those of the units that it used."""
+        for unit in self.used.values():
+            questions |= unit.questions
+            labels.update(unit.labels)
+        self.questions, self.labels = frozenset(questions), labels
+        self.failures = tuple(dict.fromkeys((*self.failed, *(each for unit in self.used.values() for each in unit.failures))))
+        return self
+
+    def renewed(self, used: "dict[Key, Unit]") -> "Unit":
+        """
+        The same, where units that it used were compiled anew to the same value. What they read now it has read too: who forgot that would
+        take it for valid when that changes, or for a client whose labels make another of them.
+        """
+        new = Unit(self.key, self.value, self.blobs, self.reads, self.used | used, self.failed)
+        new.traced(set(self.questions), dict(self.labels))
+        if new.questions == self.questions and new.labels == self.labels and new.failures == self.failures:
+            self.used = new.used
+            return self
+        return new
 
 
 class Result(NamedTuple):
@@ -56,6 +88,7 @@ class Tracer:
         self.run = run
         self.labels = labels
         self.reads: dict[Question, Any] = {}
+        self.used: dict[Key, Unit] = {}
         self.questions: set[Question] = set()
         self.seen_labels: dict[str, str | None] = {}
         self.failures: list[Failure] = []
@@ -72,11 +105,8 @@ class Tracer:
 
     def unit(self, key: Key) -> Unit:
         """Another unit, of the same client; this one depends on its value only."""
-        unit = self.run.unit(key, self.labels)
+        unit = self.used[key] = self.run.unit(key, self.labels)
         self.reads["unit", key] = unit.value
-        self.questions |= unit.questions
-        self.seen_labels.update(unit.labels)
-        self.failures += unit.failures
         return unit
 
 
@@ -127,17 +157,20 @@ class Run:
 
     def unit(self, key: Key, labels: Labels) -> Unit:
         variants = self.memo.units.setdefault(key, [])
-        for unit in variants:
-            if self._holds(unit, labels):
-                unit.token, unit.seen = self.snapshot.token, self.memo.turn
-                return unit
+        for place, unit in enumerate(variants):
+            found = self._held(unit, labels)
+            if found is not None:
+                variants[place] = found
+                found.token, found.seen = self.snapshot.token, self.memo.turn
+                return found
         tracer = Tracer(self, labels)
         try:
             result = self.memo.compute(tracer, key)
         except Exception as error:
             result = self._last_good(variants, tracer, failure(key, error))
         self.memo.added()
-        unit = Unit(key, result.value, self.memo.intern(result.blobs), tracer)
+        unit = Unit(key, result.value, self.memo.intern(result.blobs), tracer.reads, tracer.used, tuple(dict.fromkeys(tracer.failures)))
+        unit.traced(tracer.questions, tracer.seen_labels)
         unit.token, unit.seen = self.snapshot.token, self.memo.turn
         variants[:] = [*[u for u in variants if u.token is self.snapshot.token or not self._outdated(u)][: MAX_VARIANTS - 1], unit]
         return unit
@@ -160,22 +193,31 @@ class Run:
                 return Result(unit.value, unit.blobs)
         raise Uncompiled(why)
 
-    def _holds(self, unit: Unit, labels: Labels) -> bool:
+    def _held(self, unit: Unit, labels: Labels) -> Unit | None:
+        """The unit where every answer that it had is the same, renewed if need be; else None."""
         if any(label(labels, key) != value for key, value in unit.labels.items()):
-            return False
+            return None
         snapshot = self.snapshot
         if unit.token is snapshot.token:
-            return True
+            return unit
         if unit.token is snapshot.parent and snapshot.dirty is not None and snapshot.dirty.isdisjoint(unit.questions):
-            return True
+            return unit
+        others: dict[Key, Unit] = {}
         for question, answer in unit.reads.items():
-            try:
-                now = self.unit(question[1], labels).value if question[0] == "unit" else snapshot.ask(question)  # type: ignore[arg-type]
-            except Uncompiled:
-                return False
+            if question[0] == "unit":
+                key: Key = question[1]  # type: ignore[assignment]
+                try:
+                    below = self.unit(key, labels)
+                except Uncompiled:
+                    return None
+                if below is not unit.used[key]:
+                    others[key] = below
+                now = below.value
+            else:
+                now = snapshot.ask(question)
             if now is not answer and now != answer:
-                return False
-        return True
+                return None
+        return unit.renewed(others) if others else unit
 
     def _outdated(self, unit: Unit) -> bool:
         """A variant that the snapshot, not the client's labels, has overtaken."""
