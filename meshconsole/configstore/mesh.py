@@ -15,6 +15,7 @@ def from_settings() -> MeshConfig:
         trust_domain=settings.TRUST_DOMAIN,
         root_namespace=settings.ROOT_NAMESPACE,
         allow_any=settings.OUTBOUND_TRAFFIC_POLICY == "ALLOW_ANY",
+        private_keysets=settings.JWKS_ALLOW_PRIVATE,
         tracing_sampling=settings.TRACING_SAMPLING,
         access_log=AccessLog(settings.ACCESS_LOG_SLOW_MS, settings.ACCESS_LOG_SAMPLING) if settings.ACCESS_LOG else None,
     )

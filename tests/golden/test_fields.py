@@ -20,8 +20,9 @@ COMPILED = {name: kind for (_, name), kind in KINDS.items() if name not in _WITH
 _NEVER = {
     "Sidecar": {("ServerTls", name) for name in ("credentialName", "credentialNames", "caCertCredentialName", "httpsRedirect")},
     "WorkloadGroup": {("Template", "address")},
+    "MeshConfig": {("Network", "endpoints"), ("NetworkEndpoints", "fromRegistry")},
 }
-"""What a schema shares with another kind, and this kind refuses whatever it says."""
+"""What this kind refuses whatever it says: shared with another kind, or there for its own message."""
 _ENVELOPE = {"api_version", "kind", "metadata"}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from meshconsole.core.resources.messages import Level, Message
+from meshconsole.core.resources.server_tls import credentials
 
 from .base import Scene, finding, full_name, listed
 
@@ -24,13 +25,15 @@ def analyze(scene: Scene) -> Iterator[Message]:
 
 
 def _certificates(tls: Any) -> list[tuple[str, str]]:
+    """(certificate, key) by their paths, or ('', name) of a credential."""
     if tls is None:
         return []
+    if named := credentials(tls):
+        return [("", name) for name in named]
     pairs = [(tls.server_certificate, tls.private_key), *((each.server_certificate, each.private_key) for each in tls.tls_certificates)]
     return list(dict.fromkeys(pair for pair in pairs if all(pair)))
 
 
 def _meet(one: Any, other: Any) -> bool:
-    """May one proxy serve both? One's labels are among the other's."""
-    a, b = one.spec.selector.items(), other.spec.selector.items()
-    return a <= b or b <= a  # type: ignore[no-any-return]
+    """Istio tells the wider one: the other serves proxies among those that `one` selects."""
+    return other.spec.selector.items() <= one.spec.selector.items()  # type: ignore[no-any-return]

@@ -212,6 +212,8 @@ class MeshConfig:
     locality_lb: str | None = None
     """localityLbSetting, as JSON: for hosts whose DestinationRule says none."""
     connect_timeout: str = "10s"
+    private_keysets: bool = False
+    """The console fetches keys of issuers from private addresses, too."""
     detection_timeout: str = "0s"
     """How long a proxy waits for the first bytes that tell a connection's protocol; `0s`: for ever."""
     dns_refresh_rate: str = "5s"

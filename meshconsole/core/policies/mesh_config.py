@@ -213,6 +213,8 @@ class MeshConfig(Policy):
             yield self.error("spec.accessLogFormat", wrong)
         for path, text in networks.faults(self.spec.mesh_networks, "spec.meshNetworks"):
             yield self.error(path, text)
+        for path, text in networks.registries(self.spec.mesh_networks, "spec.meshNetworks"):
+            yield self.error(path, text, "IST0126")
         names: set[str] = set()
         for i, provider in enumerate(self.spec.extension_providers):
             path = f"spec.extensionProviders[{i}]"

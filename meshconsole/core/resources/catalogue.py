@@ -54,6 +54,7 @@ CATALOGUE: dict[str, Entry] = {
     "IST0111": Entry(_E, "MultipleSidecarsWithoutWorkloadSelectors", "Several Sidecars of a namespace select all of its workloads."),
     "IST0112": Entry(_E, "VirtualServiceDestinationPortSelectorRequired", "A destination has several ports, and none is named."),
     "IST0118": Entry(_I, "PortNameIsNotUnderNamingConvention", "A port's name does not begin with its protocol, which is then sniffed."),
+    "IST0126": Entry(_E, "UnknownMeshNetworksServiceRegistry", "A network names a registry of another cluster."),
     "IST0127": Entry(_W, "NoMatchingWorkloadsFound", "No workload bears the labels that a policy selects."),
     "IST0128": Entry(_W, "NoServerCertificateVerificationDestinationLevel", "A server's certificate is not verified: no CA certificates."),
     "IST0129": Entry(_W, "NoServerCertificateVerificationPortLevel", "The same, for one port."),
@@ -84,5 +85,6 @@ CATALOGUE: dict[str, Entry] = {
     "IST0171": Entry(_W, "NegativeConditionStatus", "The object's status, as it was sent, says that something is not as it should be."),
     "IST0173": Entry(_E, "DestinationRuleSubsetNotSelectPods", "A subset selects no instance."),
     "IST0174": Entry(_W, "UnknownDestinationRuleHost", "A DestinationRule's host is no service of the mesh."),
+    "IST0175": Entry(_W, "JwksUriFetchUnrestricted", "Keys of issuers may be fetched from private addresses."),
     "IST0177": Entry(_W, "ConflictingServiceEntryProtocol", "Several ServiceEntries declare one port with different protocols."),
 }

@@ -25,11 +25,26 @@ class NetworkGateway(Model):
     """Its port of a Gateway server with `tls: {mode: AUTO_PASSTHROUGH}`; 15443 by custom."""
 
 
-class Network(Model):
-    unsupported: ClassVar[dict[str, str]] = {"endpoints": "endpoints and agents say their `network` themselves"}
+class NetworkEndpoints(Model):
+    unsupported: ClassVar[dict[str, str]] = {"fromCidr": "endpoints and agents say their `network` themselves"}
 
+    from_registry: str = ""
+    """Refused (IST0126): there are no registries of other clusters. Endpoints and agents say their `network` themselves."""
+
+
+class Network(Model):
     gateways: list[NetworkGateway] = Field(default_factory=list)
     """Through these, clients of other networks reach its endpoints. None: its endpoints are dialled directly."""
+    endpoints: list[NetworkEndpoints] = Field(default_factory=list)
+    """Refused, whatever it says."""
+
+
+def registries(networks: Mapping[str, Network], path: str) -> Iterator[tuple[str, str]]:
+    """(path, what is wrong): IST0126"""
+    for name, network in networks.items():
+        for n, each in enumerate(network.endpoints):
+            if each.from_registry:
+                yield f"{path}.{name}.endpoints[{n}].fromRegistry", f"Unknown service registry: {each.from_registry} in network: {name}"
 
 
 def faults(networks: Mapping[str, Network], path: str) -> Iterator[tuple[str, str]]:
@@ -37,6 +52,9 @@ def faults(networks: Mapping[str, Network], path: str) -> Iterator[tuple[str, st
     for name, network in networks.items():
         if not _NAME.fullmatch(name):
             yield f"{path}.{name}", f"{name!r} is no name of a network"
+        for n, each in enumerate(network.endpoints):
+            if not each.from_registry:
+                yield f"{path}.{name}.endpoints[{n}]", "must name a registry"
         for n, gateway in enumerate(network.gateways):
             if not is_ip(gateway.address):
                 yield f"{path}.{name}.gateways[{n}].address", f"{gateway.address!r} is no IP address"

@@ -45,7 +45,8 @@ def test_networks_are_reached_through_their_gateways():
             "{vms: {gateways: [{registryServiceName: gw, port: 1, address: 10.0.0.1}]}}",
             "spec.meshNetworks.vms.gateways[0].registryServiceName",
         ),
-        ("{vms: {endpoints: [{fromRegistry: a}]}}", "spec.meshNetworks.vms.endpoints"),
+        ("{vms: {endpoints: [{fromRegistry: a}]}}", "spec.meshNetworks.vms.endpoints[0].fromRegistry"),
+        ("{vms: {endpoints: [{fromCidr: 10.0.0.0/8, fromRegistry: a}]}}", "spec.meshNetworks.vms.endpoints[0].fromCidr"),
     ):
         with pytest.raises(Invalid) as invalid:
             config(f"{{meshNetworks: {wrong}}}")
