@@ -211,6 +211,7 @@ def welcome(facts: dict, *, demo: bool) -> str:
             f"  2  send all reviews to v3          {command} apply --wait -f {policies}/reviews-v3.yaml",
             f"     and see it                      curl -s {facts['gateway']}/productpage | grep served",
             f"  3  break ratings                   {command} apply --wait -f {policies}/ratings-abort.yaml",
+            f"     and see who would be told       {facts['url']}/alerts/   (after half a minute)",
             f"     and mend it                     {command} delete --wait virtualservice ratings",
             f"     and see what was changed        {facts['url']}/changes/",
             "",

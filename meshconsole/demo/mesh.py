@@ -81,7 +81,8 @@ def seed(api: httpx.Client, facts: dict, home: Path) -> str:
     if mark.exists():
         return "kept as they were"
     port = facts["gateway"].rsplit(":", 1)[1]
-    text = (POLICIES / "bookinfo.yaml").read_text().replace("number: 8080", f"number: {port}")
+    parts = [(POLICIES / name).read_text() for name in ("bookinfo.yaml", "reliability.yaml")]
+    text = "---\n".join(parts).replace("number: 8080", f"number: {port}")
     answer = api.post("/api/v1/apply", params={"message": "Bookinfo"}, content=text, headers={"content-type": "application/yaml"})
     if answer.is_error:
         raise RuntimeError(f"the demo's policies were refused: {answer.text}")
