@@ -9,8 +9,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ class Ill(Handler):
         one.hosts.append((self.path, self.headers["host"]))  # type: ignore[attr-defined]
         if self.path == "/hold":
             one.held.wait(20)  # type: ignore[attr-defined]
+        if self.path == "/long":
+            time.sleep(15.5)
         self._fails = self.path.startswith("/once/") and self.path not in one.requests
         super().do_GET()
 
@@ -98,11 +101,17 @@ class Mesh:
     late: "_Late"
     """The instance v3 of warm.test, which comes when it is told to."""
 
+    long: "Future[Answer]" = field(default_factory=Future)
+    """What a service answers that takes 15.5 seconds."""
+
     def __getitem__(self, name: str) -> Instance:
         return self.instances[name]
 
+    def begin_long(self) -> None:
+        threading.Thread(target=lambda: self.long.set_result(self.get("never.test", "/long")), daemon=True).start()
+
     def get(self, host: str, path: str = "/", client: str = "client", method: str = "GET", **headers: str) -> Answer:
-        asked = http.client.HTTPConnection("127.0.0.1", self.outbound[client], timeout=10)
+        asked = http.client.HTTPConnection("127.0.0.1", self.outbound[client], timeout=20)
         asked.request(method, path, headers={"Host": host, **{k.replace("_", "-"): v for k, v in headers.items()}})
         began = time.monotonic()
         answer = asked.getresponse()

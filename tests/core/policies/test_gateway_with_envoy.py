@@ -5,6 +5,7 @@ import http.server
 import socket
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,6 +197,22 @@ def test_a_host_behind_dns_is_resolved_by_envoy(edge: Edge):
 def test_a_client_with_an_older_tls_version_is_refused(edge: Edge):
     with pytest.raises((ssl.SSLError, ConnectionError)):
         edge.get("shop.example.com", newest=ssl.TLSVersion.TLSv1_2)
+
+
+def test_what_is_older_than_tls_1_2_is_refused_unasked(edge: Edge):
+    """The server's own word, an alert: the client itself would speak TLS 1.1."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with (
+        pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"),
+        socket.create_connection(("127.0.0.1", edge.secure), 5) as raw,
+        context.wrap_socket(raw, server_hostname="partners.example.com"),
+    ):
+        pass
 
 
 def test_mutual_tls_refuses_who_has_no_certificate(edge: Edge):

@@ -91,13 +91,23 @@ def test_what_the_door_lets_in_compiles_the_same_in_any_order(written: list[tupl
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(RESOURCE, min_size=2, max_size=5))
-def test_what_was_applied_one_after_the_other_is_what_is_loaded_at_once(written: list[tuple[Any, str]]):
+@given(st.lists(RESOURCE, min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_what_was_applied_one_after_the_other_is_what_is_loaded_at_once(written: list[tuple[Any, str]], chance: random.Random):
+    """Whatever was deleted and applied again on the way."""
     policies, compiler, proxies = accepted(written), Compiler(), SEEN[:4]
     mesh = Snapshot(MESH, [], WORKLOADS, 0)
     found = [compiler.compile(mesh, each, ASKED) for each in proxies]
-    for n in range(len(policies)):
-        mesh = Snapshot.following(mesh, mesh_of(policies[: n + 1]), policies[: n + 1], WORKLOADS, n + 1)
+    steps: list[list[Policy]] = []
+    applied: list[Policy] = []
+    for policy in chance.sample(policies, len(policies)):
+        applied = [*applied, policy]
+        steps.append(applied)
+        if len(applied) > 1 and chance.random() < 0.4:
+            back = chance.choice(applied)
+            applied = [each for each in applied if each is not back]
+            steps += [applied, applied := [*applied, back]]
+    for n, step in enumerate(steps, 1):
+        mesh = Snapshot.following(mesh, mesh_of(step), step, WORKLOADS, n)
         found = [compiler.compile(mesh, each, ASKED) for each in proxies]
     assert bodies(found) == bodies(compiled(policies, proxies))
 
