@@ -108,7 +108,13 @@ class Mesh:
         return self.instances[name]
 
     def begin_long(self) -> None:
-        threading.Thread(target=lambda: self.long.set_result(self.get("never.test", "/long")), daemon=True).start()
+        def ask() -> None:
+            try:
+                self.long.set_result(self.get("never.test", "/long"))
+            except (OSError, http.client.HTTPException) as gone:  # the mesh was stopped meanwhile
+                self.long.set_exception(gone)
+
+        threading.Thread(target=ask, daemon=True).start()
 
     def get(self, host: str, path: str = "/", client: str = "client", method: str = "GET", **headers: str) -> Answer:
         asked = http.client.HTTPConnection("127.0.0.1", self.outbound[client], timeout=20)
