@@ -105,6 +105,9 @@ def _hosts(patterns: Iterable[str], policy: Policy, hosts: Collection[str], mesh
 
 def _selected(policy: Policy, workloads: Sequence[Workload], mesh: MeshConfig) -> list[Workload]:
     everywhere = policy.metadata.namespace == mesh.root_namespace
+    if attached := [*([ref] if (ref := _get(policy.spec, "target_ref")) else []), *_list(policy.spec, "target_refs")]:
+        named = {each.name for each in attached}
+        return [w for w in workloads if w.namespace == policy.metadata.namespace and named.intersection(w.services)]
     labels = _labels(_get(policy.spec, "selector"))
     return [w for w in workloads if (everywhere or w.namespace == policy.metadata.namespace) and selects(labels, w.labels)]
 

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from meshconsole.core.resources.messages import Level, Message
+from meshconsole.core.resources.targets import targets
 
 from .base import Scene, finding, not_found, written
 
@@ -15,7 +16,8 @@ def analyze(scene: Scene) -> Iterator[Message]:
         return
     for kind in ("AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"):
         for policy in scene.of(kind):
-            yield from _workloads(scene, policy)
+            attached = targets(getattr(policy.spec, "target_ref", None), getattr(policy.spec, "target_refs", ()))
+            yield from _services(scene, policy, attached) if attached else _workloads(scene, policy)
     for kind in ("ProxyConfig", "RateLimit"):
         for policy in scene.of(kind):
             if policy.workload_labels():
@@ -34,6 +36,14 @@ def _workloads(scene: Scene, policy: Any) -> Iterator[Message]:
     if not scene.selected(labels, None if whole_mesh else policy.metadata.namespace):
         text = f"No matching workloads for this resource with the following labels: {written(labels)}"
         yield finding(Level.WARNING, "IST0127", policy, "spec.selector", text)
+
+
+def _services(scene: Scene, policy: Any, attached: list[tuple[str, Any]]) -> Iterator[Message]:
+    """No error, for the workload may come later."""
+    served = {name for workload in scene.workloads if workload.namespace == policy.metadata.namespace for name in workload.services}
+    for path, each in attached:
+        if each.name not in served:
+            yield replace(not_found(policy, f"spec.{path}.name", each.kind, each.name), level=Level.WARNING)
 
 
 def _telemetry(scene: Scene, telemetry: Any) -> Iterator[Message]:

@@ -29,7 +29,9 @@ def _is_verified(scene: Scene, labels: dict[str, str]) -> bool:
     proxies = [(w.namespace, w.labels) for w in scene.selected(labels, None)] or [(scene.mesh.root_namespace, labels)]
     return all(
         any(
-            policy.metadata.namespace in (namespace, scene.mesh.root_namespace) and selects(policy.workload_labels(), borne)
+            policy.metadata.namespace in (namespace, scene.mesh.root_namespace)
+            and not policy.spec.target_refs
+            and selects(policy.workload_labels(), borne)
             for policy in scene.of("RequestAuthentication")
         )
         for namespace, borne in proxies

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
@@ -14,6 +15,8 @@ from meshconsole.core.resources.common import Boolean, PositiveDuration, Workloa
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems
+from meshconsole.core.resources.targets import TargetReference, targets
+from meshconsole.core.resources.targets import faults as target_faults
 
 from .base import Phase, Policy, View
 
@@ -50,11 +53,13 @@ class ClaimToHeader(Model):
     """The claim whose value it is: text, number or boolean; `a.b` is a claim in a claim."""
 
 
+class Presence(StrEnum):
+    OPTIONAL = "OPTIONAL"
+    REQUIRED = "REQUIRED"
+
+
 class JwtRule(Model):
-    unsupported: ClassVar[dict[str, str]] = {
-        "jwks_uri": "write jwksUri",
-        "presence": "use an AuthorizationPolicy with requestPrincipals",
-    }
+    unsupported: ClassVar[dict[str, str]] = {"jwks_uri": "write jwksUri"}
 
     issuer: Word
     """The token's `iss`, exactly."""
@@ -79,18 +84,20 @@ class JwtRule(Model):
     """Claims that the application gets as headers."""
     forward_original_token: Boolean = False
     """Leave the token in the request for the application. Default: false, it is removed."""
+    presence: Presence = Presence.OPTIONAL
+    """`REQUIRED`: a request without a valid token of this issuer is refused with 401. `OPTIONAL` (default): a request without any token passes,
+    and an AuthorizationPolicy with `requestPrincipals` says whether it may."""
     space_delimited_claims: list[Word] = Field(default_factory=list, max_length=64)
     """Claims whose text is a list parted by spaces, besides `scope` and `permission`."""
 
 
 class RequestAuthenticationSpec(Model):
-    unsupported: ClassVar[dict[str, str]] = {
-        "targetRef": "Kubernetes' Gateway API; use selector",
-        "targetRefs": "Kubernetes' Gateway API; use selector",
-    }
-
     selector: WorkloadSelector | None = None
     """The workloads that this is for. Without it: the whole namespace, or the whole mesh when in the root namespace."""
+    target_ref: TargetReference | None = None
+    """Retired by Istio: one of `targetRefs`."""
+    target_refs: list[TargetReference] = Field(default_factory=list)
+    """Instead of a selector: services of the policy's namespace, whose workloads this is for. (Istio's sidecars leave these to waypoints.)"""
     jwt_rules: list[JwtRule] = Field(default_factory=list, max_length=4096)
     """Issuers that are believed, together with those of every other RequestAuthentication for the workload. A token that none of them
     vouches for is refused with 401."""
@@ -109,6 +116,8 @@ class RequestAuthentication(Policy):
     def check(self) -> Iterator[Message]:
         labels = self.spec.selector.match_labels if self.spec.selector else {}
         yield from (self.error(path, text) for path, text in problems(labels, "spec.selector.matchLabels"))
+        attached = targets(self.spec.target_ref, self.spec.target_refs)
+        yield from (self.error(path, text) for path, text in target_faults(attached, selector=self.spec.selector is not None))
         for i, rule in enumerate(self.spec.jwt_rules):
             path = f"spec.jwtRules[{i}]"
             if not rule.jwks and not rule.jwks_uri:
@@ -157,6 +166,8 @@ class RequestAuthentication(Policy):
         return self.model_copy(update={"spec": self.spec.model_copy(update={"jwt_rules": rules})})
 
     def _is_for(self, workload: Workload, root_namespace: str) -> bool:
+        if attached := targets(self.spec.target_ref, self.spec.target_refs):
+            return self.metadata.namespace == workload.namespace and any(each.name in workload.services for _, each in attached)
         if self.metadata.namespace not in (root_namespace, workload.namespace):
             return False
         return self.spec.selector is None or selects(self.spec.selector.match_labels, workload.labels)
@@ -182,11 +193,18 @@ def key_fault(text: str) -> str:
 
 
 def config(rules: list[JwtRule], *, route_again: bool = False) -> Json:
-    """JwtAuthentication (Istio: convertToEnvoyJwtConfig): a token that is there must be valid; that there is one is not asked.
+    """JwtAuthentication (Istio: convertToEnvoyJwtConfig): a token that is there must be valid; that there is one is asked where a rule says so.
     `route_again`: routes may ask for claims (VirtualService, `@request.auth.claims`), which are known only now."""
     names = [f"origins-{i}" for i in range(len(rules))]
     valid_or_missing: list[Json] = [{"requires_any": {"requirements": [{"provider_name": name}, {"allow_missing": {}}]}} for name in names]
-    if len(rules) == 1:
+    demanded: list[Json] = [{"provider_name": name} for name, rule in zip(names, rules, strict=True) if rule.presence is Presence.REQUIRED]
+    if demanded:
+        # What else comes along is read where it is valid; it is not what lets the request in.
+        others: list[Json] = [{"provider_name": name} for name in names if {"provider_name": name} not in demanded]
+        if others:
+            demanded.append({"requires_any": {"requirements": [*others, {"allow_missing_or_failed": {}}]}})
+        required = demanded[0] if len(demanded) == 1 else {"requires_all": {"requirements": demanded}}
+    elif len(rules) == 1:
         required = valid_or_missing[0]
     else:
         # Issuers that share a place for their tokens: one that vouches is enough; else each must find nothing, or something valid.

@@ -13,6 +13,9 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_NODES = 200_000
 """Values in one text, each alias counted as large as what it repeats: a bomb ends here."""
 MAX_DEPTH = 64
+MAX_WORDS = 64
+"""Words that need quotes and have none, in one text: for each it is read once more."""
+_COLONS = re.compile(r"(?<![^\s\[,])[0-9A-Za-z][0-9A-Za-z.:/_-]*:(?=\s*[\],])")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # YAML 1.2's core schema: `on`, `12:30` and `2026-01-01` stay the strings that they look like; so does `007`, which is 7 to some and octal to others.
@@ -55,16 +58,38 @@ def load_documents(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> list[Doc
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
     except UnicodeDecodeError as e:
         raise _invalid(f"not UTF-8: {e.reason} at byte {e.start}") from None
-    reader = _Reader()
-    try:
-        for event in yaml.parse(text, Loader=_LOADER):
-            reader.take(event)
-    except yaml.MarkedYAMLError as e:
-        mark = e.problem_mark or e.context_mark
-        raise _invalid(f"not YAML: {e.problem or e.context}", mark.line + 1 if mark else 0) from None
-    except yaml.YAMLError as e:
-        raise _invalid(f"not YAML: {e}") from None
-    return reader.documents
+    for _ in range(MAX_WORDS):
+        reader = _Reader()
+        try:
+            for event in yaml.parse(text, Loader=_LOADER):
+                reader.take(event)
+        except yaml.MarkedYAMLError as e:
+            if (quoted := _with_word_quoted(text, e)) is not None:
+                text = quoted
+                continue
+            mark = e.problem_mark or e.context_mark
+            raise _invalid(f"not YAML: {e.problem or e.context}", mark.line + 1 if mark else 0) from None
+        except yaml.YAMLError as e:
+            raise _invalid(f"not YAML: {e}") from None
+        return reader.documents
+    raise _invalid(f"more than {MAX_WORDS} words in brackets that end with a colon: put quotes around them")
+
+
+def _with_word_quoted(text: str, fault: yaml.MarkedYAMLError) -> str | None:
+    """
+    `[fd00::]`, as IPv6 networks are written: libyaml takes no colon before a bracket or comma, and Go's reader, by which Istio's and
+    Kubernetes' users know their files to be right, takes it for a part of the word. None where that is not what is wrong.
+    """
+    mark = fault.problem_mark
+    if mark is None or fault.problem != "found unexpected ':'":
+        return None
+    lines = text.split("\n")
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    for word in _COLONS.finditer(line):
+        if word.start() <= mark.column <= word.end():
+            lines[mark.line] = f'{line[: word.start()]}"{word[0]}"{line[word.end() :]}'
+            return "\n".join(lines)
+    return None
 
 
 def _invalid(text: str, line: int = 0, path: str = "") -> Invalid:

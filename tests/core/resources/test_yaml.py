@@ -145,3 +145,12 @@ def test_control_characters_are_refused_and_not_kept():
 def test_nothing_is_no_document():
     assert load_documents("") == []
     assert load_documents("# only a comment\n---\n") == []
+
+
+def test_a_word_in_brackets_may_end_with_a_colon():
+    """As Go's reader takes it, and so kubectl and istioctl: IPv6 networks are written so."""
+    (document,) = load_documents("a:\n- [x, 2001:db8::, fd00::]\n- {b: [fe80::]}\nc: [d: e]\n")
+    assert document.data == {"a": [["x", "2001:db8::", "fd00::"], {"b": ["fe80::"]}], "c": [{"d": "e"}]}
+    assert document.lines.of("a[1].b[0]") == 3
+    assert "not YAML" in refusal("a: [{b:}]").text
+    assert "quotes" in refusal("a: [" + ", ".join(["a::"] * 100) + "]").text

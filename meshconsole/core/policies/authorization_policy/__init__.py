@@ -11,6 +11,8 @@ from meshconsole.core.mesh.selection import selects
 from meshconsole.core.policies.base import Phase, Policy, View
 from meshconsole.core.resources.messages import Message
 from meshconsole.core.resources.selectors import problems as selector_problems
+from meshconsole.core.resources.targets import faults as target_faults
+from meshconsole.core.resources.targets import targets
 
 from . import checks, external, rbac
 from .schema import Action, AuthorizationPolicySpec
@@ -38,6 +40,8 @@ class AuthorizationPolicy(Policy):
         spec = self.spec
         labels = spec.selector.match_labels if spec.selector else {}
         yield from (self.error(path, text) for path, text in selector_problems(labels, "spec.selector.matchLabels"))
+        attached = targets(spec.target_ref, spec.target_refs)
+        yield from (self.error(path, text) for path, text in target_faults(attached, selector=spec.selector is not None))
         if spec.action is Action.CUSTOM:
             if spec.provider is None or not spec.provider.name:
                 yield self.error("spec.provider.name", "must be there: CUSTOM asks one of the MeshConfig's extensionProviders")
@@ -85,6 +89,8 @@ class AuthorizationPolicy(Policy):
 
     def selects(self, workload: Workload, root_namespace: str) -> bool:
         """A policy of the root namespace holds in every namespace."""
+        if attached := targets(self.spec.target_ref, self.spec.target_refs):
+            return self.metadata.namespace == workload.namespace and any(each.name in workload.services for _, each in attached)
         if self.metadata.namespace not in (root_namespace, workload.namespace):
             return False
         return self.spec.selector is None or selects(self.spec.selector.match_labels, workload.labels)

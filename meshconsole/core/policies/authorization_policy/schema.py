@@ -1,12 +1,12 @@
 """What an AuthorizationPolicy says: when (conditions), from whom (sources), to what (operations)."""
 
 from enum import StrEnum
-from typing import ClassVar
 
 from pydantic import Field
 
 from meshconsole.core.resources.common import WorkloadSelector
 from meshconsole.core.resources.envelope import Model
+from meshconsole.core.resources.targets import TargetReference
 
 
 class Action(StrEnum):
@@ -107,13 +107,12 @@ class Provider(Model):
 
 
 class AuthorizationPolicySpec(Model):
-    unsupported: ClassVar[dict[str, str]] = {
-        "targetRef": "Kubernetes' Gateway API; use selector",
-        "targetRefs": "Kubernetes' Gateway API; use selector",
-    }
-
     selector: WorkloadSelector | None = None
     """The workloads that this is for. Without it: the whole namespace, or the whole mesh when in the root namespace."""
+    target_ref: TargetReference | None = None
+    """Retired by Istio: one of `targetRefs`."""
+    target_refs: list[TargetReference] = Field(default_factory=list)
+    """Instead of a selector: services of the policy's namespace, whose workloads this is for. (Istio's sidecars leave these to waypoints.)"""
     rules: list[Rule] = Field(default_factory=list, max_length=512)
     """The policy matches when one rule does. Empty: it never matches, so that an ALLOW policy without rules refuses everything.
     `[{}]` matches every request."""
