@@ -18,6 +18,8 @@ from meshconsole.core.policies._elsewhere import advice
 from meshconsole.core.resources.envelope import Model
 from meshconsole.core.resources.reading import _inner
 
+VERDICTS = Path(__file__).parents[1] / "docs" / "istio-verdicts.md"
+"""Written by hand, and shown at the end of the page."""
 HEAD = """# What of Istio's API is here
 
 Every kind and field of Istio's custom resource definitions (1.32): supported, or refused by name with the reason. Nothing is accepted and ignored: a field that is not
@@ -99,7 +101,7 @@ def page(found: list[Kind]) -> str:
             continue
         lines += [f"\n## {kind.name}\n", "Refused; every other field is supported.\n", "| field | why, or what to use |", "| --- | --- |"]
         lines += [f"| `{field.path}` | {field.refused} |" for field in kind.refused]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n\n" + VERDICTS.read_text().replace("\n## ", "\n### ").replace("# Istio's", "## Istio's", 1)
 
 
 def unknown(found: list[Kind]) -> list[str]:
