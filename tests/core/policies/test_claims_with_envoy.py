@@ -47,6 +47,28 @@ spec:
   - match: [{headers: {"@request.auth.claims.sub": {}}}]
     directResponse: {status: 203}
   - directResponse: {status: 204}
+---
+# Another gateway, where somebody must have signed in.
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: strict, namespace: strict}
+spec:
+  selector: {istio: strict}
+  servers: [{port: {number: ${strict}, name: http, protocol: HTTP}, bind: 127.0.0.1, hosts: ["*"]}]
+---
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: {name: strict, namespace: strict}
+spec:
+  targetRefs: [{kind: Service, name: door}]
+  jwtRules:
+  - {issuer: me, presence: REQUIRED, jwks: '${jwks}'}
+  - {issuer: other, fromHeaders: [{name: x-token}], jwks: '${jwks}'}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: strict, namespace: strict}
+spec: {hosts: [shop.test], gateways: [strict], http: [{directResponse: {status: 204}}]}
 """
 
 
@@ -76,20 +98,29 @@ def issuer() -> Issuer:
 
 
 @pytest.fixture(scope="module")
-def port(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    port, admin = free_ports(2)
-    policies, _ = parse(POLICIES.replace("${port}", str(port)).replace("${jwks}", issuer.jwks()))
-    gateway = Workload("edge", "gateway", ProxyKind.GATEWAY, labels={"istio": "ingressgateway"})
-    resources = Compiler().compile(Snapshot(MeshConfig(), policies, [gateway], 1), gateway)
-    config = bootstrap.static([("gateway", resources)], bootstrap.Authority().issue("edge", "a"), admin=admin, apart=False)
+def ports(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]:
+    port, strict, admin = free_ports(3)
+    text = POLICIES.replace("${port}", str(port)).replace("${strict}", str(strict)).replace("${jwks}", issuer.jwks())
+    gateways = [
+        Workload("edge", "gateway", ProxyKind.GATEWAY, labels={"istio": "ingressgateway"}),
+        Workload("strict", "strict", ProxyKind.GATEWAY, labels={"istio": "strict"}, services=("door",)),
+    ]
+    mesh = Snapshot(MeshConfig(), parse(text)[0], gateways, 1)
+    sets = [(each.name, Compiler().compile(mesh, each)) for each in gateways]
+    config = bootstrap.static(sets, bootstrap.Authority().issue("edge", "a"), admin=admin, apart=False)
     with bootstrap.running(config, tmp_path_factory.mktemp("claims"), "gateway"):
-        yield port
+        yield port, strict
 
 
-def answered(port: int, token: str = "") -> int:
+@pytest.fixture(scope="module")
+def port(ports: tuple[int, int]) -> int:
+    return ports[0]
+
+
+def answered(port: int, token: str = "", **headers: str) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/", headers={"Host": "shop.test"} | ({"Authorization": f"Bearer {token}"} if token else {}))
+        connection.request("GET", "/", headers={"Host": "shop.test", **headers} | ({"Authorization": f"Bearer {token}"} if token else {}))
         return connection.getresponse().status
     finally:
         connection.close()
@@ -115,3 +146,14 @@ def test_without_a_token_no_claim_matches(port: int):
 
 def test_a_forged_token_chooses_nothing(port: int):
     assert answered(port, Issuer().token(groups="admin")) == 401
+
+
+def test_where_a_token_must_be_there_nobody_passes_without_one(ports: tuple[int, int], issuer: Issuer):
+    """presence: REQUIRED, of a policy that is attached to the gateway's service by name. A token of another issuer does not stand in for it."""
+    _, strict = ports
+    assert answered(strict, issuer.token(sub="a")) == 204
+    assert answered(strict) == 401
+    assert answered(strict, Issuer().token(sub="a")) == 401
+    other = issuer.token(iss="other")
+    assert answered(strict, **{"x-token": other}) == 401
+    assert answered(strict, issuer.token(sub="a"), **{"x-token": other}) == 204
