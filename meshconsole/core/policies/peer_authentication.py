@@ -76,14 +76,18 @@ class PeerAuthentication(Policy):
             return
         workload, port = draft.workload, draft.port
         assert isinstance(workload, Workload) and isinstance(port, WorkloadPort)
-        for policy, mode in _levels(policies, workload, port.number, view.mesh.root_namespace):
+        for policy, mode, where in _levels(policies, workload, port.number, view.mesh.root_namespace):
             if mode is not Mode.UNSET:
                 draft.mtls = MtlsMode[mode.value]
-            draft.origins.append(policy.origin())
+            draft.origins.append(policy.origin(where))
 
 
-def _levels(policies: Iterable[PeerAuthentication], workload: Workload, port: int, root: str) -> Iterator[tuple[PeerAuthentication, Mode]]:
+def _levels(
+    policies: Iterable[PeerAuthentication], workload: Workload, port: int, root: str
+) -> Iterator[tuple[PeerAuthentication, Mode, str]]:
     """
+    (policy, mode, where in it)
+
     Mesh, namespace, workload, port: a later one that is set wins. At each level the oldest policy alone counts, even when it is UNSET.
     A policy of the root namespace with a selector counts nowhere (Istio: ComposePeerAuthentication).
     """
@@ -97,10 +101,10 @@ def _levels(policies: Iterable[PeerAuthentication], workload: Workload, port: in
             found.setdefault("workload", policy)
     for level in ("mesh", "namespace", "workload"):
         if level in found:
-            yield found[level], found[level]._mode
+            yield found[level], found[level]._mode, "spec.mtls"
     own = found.get("workload")
     if own is not None and str(port) in own.spec.port_level_mtls:
-        yield own, own.spec.port_level_mtls[str(port)].mode
+        yield own, own.spec.port_level_mtls[str(port)].mode, f"spec.portLevelMtls.{port}"
 
 
 def effective(
@@ -108,7 +112,7 @@ def effective(
 ) -> tuple[MtlsMode, PeerAuthentication | None]:
     """What holds at a port of a workload, and who says so (None: nobody, it is the default). `policies` oldest first."""
     mode, by = MtlsMode.PERMISSIVE, None
-    for policy, said in _levels(policies, workload, port, root):
+    for policy, said, _ in _levels(policies, workload, port, root):
         if said is not Mode.UNSET:
             mode, by = MtlsMode[said.value], policy
     return mode, by

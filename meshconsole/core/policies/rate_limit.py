@@ -134,7 +134,7 @@ class RateLimit(Policy):
                 draft.http_filters[HttpFilter.WORKLOAD_RATE_LIMIT] = [
                     {"name": f"{FILTER}.{p.metadata.namespace}.{p.metadata.name}", "typed_config": _config([p])} for p in chosen
                 ]
-                draft.origins += [p.origin() for p in chosen]
+                draft.origins += [p.origin("spec.limits") for p in chosen]
 
     def _holds_for(self, workload: Workload, root: str) -> bool:
         spec = self.spec
@@ -154,7 +154,7 @@ def _limit_routes(policies: Sequence[RateLimit], draft: HostDraft) -> None:
             # A route's configuration must have a bucket for requests that no limit is for; Envoy refuses it else.
             limited = {**_config(here), "token_bucket": _UNLIMITED}
             route.filters = {**route.filters, HttpFilter.LOCAL_RATE_LIMIT: limited}
-            draft.origins += [p.origin() for p in here if p.origin() not in draft.origins]
+            draft.origins += [p.origin("spec.limits") for p in here if p.origin("spec.limits") not in draft.origins]
 
 
 def _is_named(route: Route, name: str) -> bool:

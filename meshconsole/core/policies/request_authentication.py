@@ -152,7 +152,7 @@ class RequestAuthentication(Policy):
             draft.http_filters.setdefault(HttpFilter.JWT_AUTHN, []).append(
                 {"name": FILTER, "typed_config": config(rules, route_again=isinstance(draft, GatewayDraft))}
             )
-            draft.origins += [policy.origin() for policy in chosen]
+            draft.origins += [policy.origin("spec.jwtRules") for policy in chosen]
 
     def fetches(self) -> Iterator[tuple[str, str]]:
         for i, rule in enumerate(self.spec.jwt_rules):

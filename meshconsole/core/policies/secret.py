@@ -119,7 +119,7 @@ class Secret(Policy):
             if (found := _secret(wanted, own)) is not None:
                 secret, body = found
                 draft.credentials[wanted] = {"name": wanted, **body}
-                draft.origins.append(secret.origin())
+                draft.origins.append(secret.origin("data"))
 
 
 def _secret(wanted: str, own: Mapping[str, Secret]) -> tuple[Secret, Json] | None:

@@ -73,13 +73,13 @@ class AuthorizationPolicy(Policy):
             for place, each in asking:
                 draft.network_filters.setdefault(place, []).append(each)
             draft.clusters += [name for name in dict.fromkeys((*clusters, *more)) if name not in draft.clusters]
-            draft.origins += [policy.origin() for policy in custom]
+            draft.origins += [policy.origin("spec.rules") for policy in custom]
         for action, (http_place, network_place) in rbac.PLACES.items():
             ours = [policy for policy in chosen if policy.spec.action is action]
             if ours:
                 draft.http_filters.setdefault(http_place, []).append(filter_of(action, ours, domains, tcp=False))
                 draft.network_filters.setdefault(network_place, []).append(filter_of(action, ours, domains, tcp=True))
-                draft.origins += [policy.origin() for policy in ours]
+                draft.origins += [policy.origin("spec.rules") for policy in ours]
                 dry_run = any(policy.dry_run for policy in ours)
                 draft.told += rbac.told(action, dry_run=dry_run, tcp=False)
                 draft.told_tcp += rbac.told(action, dry_run=dry_run, tcp=True)

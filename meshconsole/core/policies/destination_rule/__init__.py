@@ -67,7 +67,7 @@ class DestinationRule(Policy):
             draft.subset_labels = dict(subset.labels)
             draft.origins.append(definer.origin(f"spec.subsets[{definer.spec.subsets.index(subset)}]"))
         if top and not (named and named[0][0] is top):
-            draft.origins.append(top.origin())
+            draft.origins.append(top.origin("spec.trafficPolicy"))
         policy = effective(above, own, draft.port.number)
         # Istio: a gateway fetches credentials; a sidecar only where a rule selects it, or a Secret would be read by a whole namespace.
         write(policy, draft, credentials=view.gateway or bool(chosen and chosen[0].selector))
