@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import NoReverseMatch, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from meshconsole.console import assets, figures, kinds
@@ -283,7 +283,11 @@ def policy_url(context: Context, kind: str, namespace: str, name: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def line_link(context: Context, text: str) -> SafeString:
-    """`Kind namespace/name path` as a link to that line of the policy."""
+    """`Kind namespace/name path` as a link to that line of the policy; several with commas (a route that an EnvoyFilter has changed)."""
+    return format_html_join(", ", "{}", ((_line(context, each),) for each in text.split(", ")))
+
+
+def _line(context: Context, text: str) -> SafeString:
     found = denials.place(text)
     if found is None:
         return format_html('<span class="mono">{}</span>', text)
