@@ -17,7 +17,7 @@ import msgspec
 
 from telemetry import exposition
 
-from . import __version__, admin, disk, draining, keys, launch, protocol, session
+from . import __version__, disk, draining, keys, launch, protocol, session
 from . import delta_words as words
 from .ads import Ads
 from .assignment import Assignment
@@ -41,14 +41,6 @@ from .supervisor import Life, Supervisor
 from .tuning import Tuning
 
 log = logging.getLogger("proxyagent")
-
-ASKED = {
-    "config_dump": "/config_dump?include_eds",
-    "stats": "/stats?usedonly",
-    "clusters": "/clusters?format=json",
-    "listeners": "/listeners?format=json",
-    "server_info": "/server_info",
-}
 
 
 class Refused(RuntimeError):
@@ -314,8 +306,6 @@ class Agent:
                     self._tuning.adopt(settings)
                     life = self._life = self._supervisor.waiting(self._life)
                     self._console_says(session.Tell(protocol.EnvoyState(life.running, life.restarts, life.reason)))
-                case session.Look(ask):
-                    self._spawn(self._look(ask), "ask")
                 case session.Forget(epoch, seq):
                     self._relay.stored(epoch, seq)
                 case session.Close(reason, slowly, fatal):
@@ -375,14 +365,6 @@ class Agent:
         self._console_says(session.Installed(identity.serial, identity.renew_at))
         self._serve_secrets()
         self._supervisor.start()
-
-    async def _look(self, ask: protocol.Ask) -> None:
-        try:
-            body = await admin.request(str(self.run_dir / "admin.sock"), ASKED[ask.what])
-        except admin.Unavailable as e:
-            self._connection.send(protocol.Answer(ask.id, error=str(e)))
-        else:
-            self._connection.send(protocol.Answer(ask.id, body))
 
     # --- what the other parts say ---
 

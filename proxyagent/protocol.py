@@ -240,14 +240,6 @@ class Trusted(Frame):
     serial: str
 
 
-class Answer(Frame):
-    """To an Ask; `error` when it could not be had."""
-
-    id: str
-    body: bytes = b""
-    error: str = ""
-
-
 class Goodbye(Frame):
     """A graceful stop: take the endpoint out now; the agent drains and goes."""
 
@@ -340,13 +332,6 @@ class MetricsStored(Frame):
     """All batches of the epoch up to this one are stored."""
 
 
-class Ask(Frame):
-    """A question to Envoy's admin interface, asked on a person's behalf."""
-
-    id: str
-    what: Literal["config_dump", "stats", "clusters", "listeners", "server_info"]
-
-
 FromAgent = (
     Hello
     | Join
@@ -362,10 +347,9 @@ FromAgent = (
     | Health
     | EnvoyState
     | Trusted
-    | Answer
     | Goodbye
 )
-FromConsole = Challenge | Refused | Welcome | Assigned | ProxySettings | ListState | Push | Certificate | MetricsStored | Ask
+FromConsole = Challenge | Refused | Welcome | Assigned | ProxySettings | ListState | Push | Certificate | MetricsStored
 
 _encoder = msgspec.msgpack.Encoder()
 _from_agent = msgspec.msgpack.Decoder(FromAgent)

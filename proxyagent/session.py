@@ -148,13 +148,6 @@ class Tune:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A question to Envoy's admin interface."""
-
-    ask: protocol.Ask
-
-
-@dataclass(frozen=True)
 class Forget:
     """These batches of metrics are stored at the console."""
 
@@ -171,7 +164,7 @@ class Close:
     fatal: bool = False
 
 
-Command = Send | MakeKey | Sign | Install | Begin | ListVersions | Apply | Adopt | Tune | Look | Forget | Close
+Command = Send | MakeKey | Sign | Install | Begin | ListVersions | Apply | Adopt | Tune | Forget | Close
 
 
 class Session:
@@ -263,8 +256,6 @@ class Session:
                 yield from self._certified(frame, now)
             case protocol.MetricsStored(epoch, seq):
                 yield Forget(epoch, seq)
-            case protocol.Ask():
-                yield Look(frame)
             case _:
                 yield Close(f"the console sent {type(frame).__name__} twice")
 

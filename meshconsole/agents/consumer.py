@@ -137,8 +137,6 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 self.health.close()
                 if current.links.get(link.facts.proxy_id) is link:
                     await in_database(enrolment.goodbye, self._name, current.id, timezone.now())
-            case protocol.Answer():
-                pass  # to a question whose asker has gone
             case protocol.Spans():
                 assert self.origin is not None
                 traces.put(self.origin, frame)

@@ -44,7 +44,7 @@ def _mesh() -> Iterator[Metric]:
     healthy = Counter(str(w.healthy).lower() for w in registry.workloads())
     yield _by("meshconsole_workloads", "Workloads by health.", "healthy", healthy)
     yield GaugeMetricFamily("meshconsole_configuration_revision", "The newest revision.", store.latest())
-    yield GaugeMetricFamily("meshconsole_web_processes", "Web processes that give signs of life.", len(beats.alive(timezone.now())))
+    yield GaugeMetricFamily("meshconsole_web_processes", "Web processes that give signs of life.", len(beats.alive()))
 
 
 def _authority() -> Iterator[Metric]:

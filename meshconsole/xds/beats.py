@@ -1,4 +1,8 @@
-"""A hub's signs of life, and what the living do for the dead: their proxies are not connected any more, and graces run out."""
+"""
+A hub's signs of life, and what the living do for the dead: their proxies are not connected any more, and graces run out.
+
+`now` is the database's time, where none is given.
+"""
 
 import datetime
 import os
@@ -10,6 +14,7 @@ from django.db import transaction
 
 from meshconsole.discovery import registry
 
+from . import clock
 from .models import HubRecord, ProxyRecord
 
 INTERVAL = 5.0
@@ -27,7 +32,8 @@ def place() -> str:
         return ""
 
 
-def begin(hub: str, now: datetime.datetime) -> None:
+def begin(hub: str, now: datetime.datetime | None = None) -> None:
+    now = now or clock.read()
     here = place()
     for record in HubRecord.objects.exclude(place="").filter(place=here):
         if record.pid == os.getpid() or not _runs(record.pid):
@@ -36,21 +42,23 @@ def begin(hub: str, now: datetime.datetime) -> None:
     _sweep(hub, now)
 
 
-def beat(hub: str, revision: int, now: datetime.datetime) -> None:
+def beat(hub: str, revision: int, now: datetime.datetime | None = None) -> None:
     """Also comes back to life when others, or a restored database, had given it up."""
+    now = now or clock.read()
     if HubRecord.objects.filter(pk=hub).update(beat=now) == 0:
         HubRecord.objects.create(id=hub, started=now, beat=now, revision=revision, place=place(), pid=os.getpid())
     _sweep(hub, now)
 
 
-def end(hub: str, now: datetime.datetime) -> None:
+def end(hub: str) -> None:
     record = HubRecord.objects.filter(pk=hub).first()
     if record is not None:
-        bury(record, now)
+        bury(record, clock.read())
 
 
-def alive(now: datetime.datetime) -> dict[str, int]:
+def alive(now: datetime.datetime | None = None) -> dict[str, int]:
     """The living hubs and the revision that each has compiled."""
+    now = now or clock.read()
     return dict(HubRecord.objects.filter(beat__gte=now - DEAD_AFTER).values_list("pk", "revision"))
 
 

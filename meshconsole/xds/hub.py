@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
-from django.utils import timezone
 
 from meshconsole import measures
 from meshconsole.ca import heads
@@ -28,7 +27,7 @@ from meshconsole.discovery import mesh
 from meshconsole.discovery.signals import changed
 from proxyagent import protocol
 
-from . import beats, compiling, held, members, notices, owning, records, tuning, unbound
+from . import beats, clock, compiling, held, members, notices, owning, records, tuning, unbound
 from . import session as s
 from .garbage import Tender
 from .link import Close, Deliver, Facts, Link
@@ -81,7 +80,7 @@ class Hub:
 
     async def start(self) -> None:
         with _tolerated("the hub's record could not be written"):
-            await in_database(beats.begin, self.id, timezone.now())
+            await in_database(beats.begin, self.id)
         committed.connect(self._heard, dispatch_uid=f"hub {self.id}")
         changed.connect(self._heard, dispatch_uid=f"hub {self.id}")
         heads.changed.connect(self._distrusted, dispatch_uid=f"hub {self.id}")
@@ -108,8 +107,8 @@ class Hub:
             link.close(protocol.Refused("busy", "the console is stopping", retry=True))
         with _tolerated("the last records could not be written"):
             records.put(self._batch, self._noted.values(), self.id)
-            await in_database(records.write, self.id, self._batch, timezone.now())
-            await in_database(beats.end, self.id, timezone.now())
+            await in_database(records.write, self.id, self._batch, clock.now())
+            await in_database(beats.end, self.id)
         self._compiler.shutdown(wait=False)
         self._garbage.stop()
 
@@ -160,7 +159,7 @@ class Hub:
         measures.AGENTS.set(len(self.links))
         self._due.pop(proxy_id, None)
         self._noted.pop(proxy_id, None)
-        self._batch.put_gone(proxy_id, timezone.now(), goodbye=goodbye)
+        self._batch.put_gone(proxy_id, clock.now(), goodbye=goodbye)
         self._written.set()
 
     def demand(self, link: Link, frame: protocol.Demand) -> None:
@@ -325,7 +324,7 @@ class Hub:
         await asyncio.sleep(beats.INTERVAL)
         now = self._loop.time()
         self._garbage.tend(now, quiet=now - self._last_round > 1.0 and not self._news.is_set())
-        await in_database(beats.beat, self.id, self.revision, timezone.now())
+        await in_database(beats.beat, self.id, self.revision)
         for proxy_id in await in_database(owning.disowned, self.id, list(self.links)):
             if (link := self.links.get(proxy_id)) is not None:
                 self._whole(link)
@@ -355,7 +354,7 @@ class Hub:
         records.put(self._batch, noted.values(), self.id)
         batch, self._batch = self._batch, records.Batch()
         try:
-            await in_database(records.write, self.id, batch, timezone.now())
+            await in_database(records.write, self.id, batch, clock.now())
         except BaseException:
             self._batch = batch.before(self._batch)
             self._written.set()

@@ -7,8 +7,6 @@ go after the grace. Whoever lives on says otherwise, before that.
 
 from collections.abc import Iterable, Sequence
 
-from django.utils import timezone
-
 from meshconsole.core.mesh.snapshot import Snapshot
 
 from . import beats
@@ -22,7 +20,7 @@ def disowned(hub: str, proxies: Sequence[str]) -> list[str]:
     """Those of them whose record says neither that they are here, nor at another hub that lives."""
     if ProxyRecord.objects.filter(hub=hub, connected=True).count() == len(proxies):
         return []
-    living = {hub, *beats.alive(timezone.now())}
+    living = {hub, *beats.alive()}
     held: set[str] = set()
     for start in range(0, len(proxies), CHUNK):
         chunk = proxies[start : start + CHUNK]

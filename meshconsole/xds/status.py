@@ -4,8 +4,6 @@ import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.utils import timezone
-
 from . import beats, unbound
 from .models import ProxyRecord
 
@@ -80,18 +78,18 @@ def proxies(namespace: str | None = None, namespaces: Iterable[str] | None = Non
         found = found.filter(namespace=namespace)
     if namespaces is not None:
         found = found.filter(namespace__in=list(namespaces))
-    alive = beats.alive(timezone.now())
+    alive = beats.alive()
     return [_status(record, alive) for record in found]
 
 
 def proxy(proxy_id: str) -> ProxyStatus | None:
     record = ProxyRecord.objects.filter(pk=proxy_id).first()
-    return _status(record, beats.alive(timezone.now())) if record else None
+    return _status(record, beats.alive()) if record else None
 
 
 def revision_status(number: int) -> RevisionStatus:
     """What `apply --wait` waits for."""
-    alive = beats.alive(timezone.now())
+    alive = beats.alive()
     held = ProxyRecord.objects.filter(connected=True, hub__in=alive)
     # The hubs were read first: one that says 'compiled' has written beforehand what its proxies lack.
     lacking = list(held.filter(pending_from__lte=number, pending_to__gte=number).order_by("nacked_revision", "pk"))
@@ -107,7 +105,7 @@ def revision_status(number: int) -> RevisionStatus:
 
 def revision_states(numbers: Iterable[int]) -> dict[int, str]:
     """The states of many revisions at once, by two queries: what a list of resources shows."""
-    alive = beats.alive(timezone.now())
+    alive = beats.alive()
     held = ProxyRecord.objects.filter(connected=True, hub__in=alive, pending_from__isnull=False)
     lacking = list(held.values_list("pending_from", "pending_to", "nacked_revision"))
     compiled = min(alive.values(), default=None)

@@ -1,6 +1,8 @@
 """The embedded store's reading side: tables to figures. Chosen by query.py where no Prometheus is."""
 
+import json
 from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -22,6 +24,9 @@ _PLAIN = ", ".join(f'"{c}"' for c in _COLUMNS)
 
 SEEK = 20_000
 """Up to so many (window, series) pairs are looked up one by one by their key; beyond, the period is read in one run."""
+
+LISTED = 2_000
+"""Up to so many series are named in the statement; more come as one parameter: SQLite reads no statement above a megabyte."""
 
 dictionary = Dictionary()
 
@@ -75,12 +80,12 @@ def more(asked: Asked, start: float, end: float, step: int, by: Sequence[str], w
         return sized.lines(asked, (), steps, by)
     table, columns = _held(asked, finest)
     sums = ", ".join(f'CAST(SUM("{c}") AS bigint)' for c in columns)
-    names = ", ".join(map(str, numbers))
+    among, named = _among(numbers)
     with connection.cursor() as cursor:
         cursor.execute(
             f'SELECT "window" - "window" %% {step} AS "at", "series", {sums} FROM "{table}" '  # noqa: S608
-            f'WHERE "window" >= %s AND "window" < %s AND "series" IN ({names}) GROUP BY "at", "series"',
-            [first, last],
+            f'WHERE "window" >= %s AND "window" < %s AND {among} GROUP BY "at", "series"',
+            [first, last, *named],
         )
         rows = [(at, dictionary.keys[number], values) for at, number, *values in cursor.fetchall() if any(values)]
     return sized.lines(asked, rows, steps, by)
@@ -146,8 +151,9 @@ def _stepped(parts: Sequence[Tile], step: int, numbers: Sequence[int]) -> list[t
         return cursor.fetchall()
 
 
-def _rows(parts: Sequence[Tile], columns: str, numbers: Sequence[int] | None) -> tuple[str, list[int]]:
-    selects, parameters = [], []
+def _rows(parts: Sequence[Tile], columns: str, numbers: Sequence[int] | None) -> tuple[str, list[Any]]:
+    selects: list[str] = []
+    parameters: list[Any] = []
     for tile in parts:
         where, values = _where(tile, numbers)
         selects.append(f'SELECT {columns} FROM "{TABLES[tile.resolution]._meta.db_table}" WHERE {where}')  # noqa: S608
@@ -155,11 +161,19 @@ def _rows(parts: Sequence[Tile], columns: str, numbers: Sequence[int] | None) ->
     return " UNION ALL ".join(selects), parameters
 
 
-def _where(tile: Tile, numbers: Sequence[int] | None) -> tuple[str, list[int]]:
+def _where(tile: Tile, numbers: Sequence[int] | None) -> tuple[str, list[Any]]:
     if numbers is None:
         return '"window" >= %s AND "window" < %s', [tile.start, tile.end]
     windows = range(tile.start, tile.end, tile.resolution)
-    names = ", ".join(map(str, numbers))
+    among, named = _among(numbers)
     if len(windows) * len(numbers) <= SEEK:
-        return f'"window" IN ({", ".join(map(str, windows))}) AND "series" IN ({names})', []
-    return f'"window" >= %s AND "window" < %s AND "series" IN ({names})', [tile.start, tile.end]
+        return f'"window" IN ({", ".join(map(str, windows))}) AND {among}', named
+    return f'"window" >= %s AND "window" < %s AND {among}', [tile.start, tile.end, *named]
+
+
+def _among(numbers: Sequence[int]) -> tuple[str, list[Any]]:
+    if len(numbers) <= LISTED:
+        return f'"series" IN ({", ".join(map(str, numbers))})', []
+    if connection.vendor == "postgresql":
+        return '"series" = ANY(%s)', [list(numbers)]
+    return '"series" IN (SELECT value FROM json_each(%s))', [json.dumps(list(numbers))]

@@ -69,15 +69,19 @@ def test_a_change_shows_its_difference_and_can_be_rolled_back(page, console):
     dialog.get_by_role("button", name="Keep editing").click()
     second = save(page, "Details are slow today")
     assert second > first
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(page.get_by_text(f"Revision {second} is undone by revision {second + 1}.")).to_be_visible()
+    page.goto("/policies/virtualservices/default/details/")
+    expect(page.locator("#editor-form .cm-content")).to_contain_text("timeout: 1s")
 
     page.goto("/policies/virtualservices/default/details/?tab=history")
-    expect(page.locator(".timeline li").first).to_contain_text("Details are slow today")
-    page.get_by_role("button", name="Roll back to this").click()
+    slow = page.locator(".timeline li", has_text="Details are slow today").first
+    slow.get_by_role("button", name="Roll back to this").click()
     dialog = page.get_by_role("dialog", name="Confirm")
-    expect(dialog.locator("tr.add")).to_contain_text("timeout: 1s")
+    expect(dialog.locator("tr.add")).to_contain_text("timeout: 9s")
     dialog.get_by_role("button", name="Roll back").click()
-    expect(page.locator("#editor-form .cm-content")).to_contain_text("timeout: 1s")
-    expect(page.get_by_text(f"Rolled back to revision {first}")).to_be_visible()
+    expect(page.locator("#editor-form .cm-content")).to_contain_text("timeout: 9s")
+    expect(page.get_by_text(f"Rolled back to revision {second}")).to_be_visible()
 
 
 def test_a_whole_revision_can_be_undone(page, console):

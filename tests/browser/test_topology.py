@@ -77,6 +77,21 @@ def test_the_table_says_the_same_as_the_graph(page, busy):
     expect(page.locator("[data-table] tbody tr")).to_have_count(7)
 
 
+RULE = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: found
+  namespace: default
+spec:
+  host: ratings
+  trafficPolicy:
+    connectionPool:
+      http:
+        http2MaxRequests: 1000
+"""
+
+
 def test_find_marks_and_hide_takes_away(page, busy):
     page.goto("/topology/?kind=workload")
     graph(page)
@@ -85,6 +100,16 @@ def test_find_marks_and_hide_takes_away(page, busy):
     page.get_by_label("Hide nodes and edges").fill("app = reviews")
     page.wait_for_function("() => document.querySelector('[data-component=topology]').graph.cy.nodes(':visible').not('.box').length === 4")
     expect(page).to_have_url(re.compile("hide="))
+    page.get_by_label("Hide nodes and edges").fill("")
+    busy.apply(RULE)
+    page.goto("/policies/destinationrules/default/found/")
+    page.get_by_role("link", name="Topology", exact=True).last.click()
+    graph(page)
+    expect(page.get_by_label("Find nodes and edges")).to_have_value("policy = DestinationRule/default/found")
+    page.wait_for_function(
+        """() => { const {cy, model} = document.querySelector('[data-component=topology]').graph;
+                  const marked = cy.nodes('.found').map(n => model.nodes.get(n.id()).app); return marked.length > 0 && marked.every(a => a === 'ratings'); }"""
+    )
 
 
 def test_the_graph_is_saved_as_svg_and_png(page, busy):

@@ -3,8 +3,9 @@ import itertools
 import pytest
 
 from telemetry import ingest, query
-from telemetry.models import Minute, TenSeconds
-from telemetry.rollup import snap
+from telemetry.models import Minute, Series, TenSeconds
+from telemetry.rollup import snap, tiles
+from telemetry.stores import embedded
 from telemetry.tasks import delete_expired
 
 from .traffic import HOST, NOW, batch, requests
@@ -202,3 +203,14 @@ def test_a_long_deletion_goes_in_short_transactions(monkeypatch):
     for i in range(20):
         store(requests("a-v1", "b-v1", 1), requests("a-v1", "c-v1", 1), end=NOW - 20_000 + 10 * i, now=NOW - 15_000)
     assert delete_expired(NOW)["ten_seconds"] == 40
+
+
+@pytest.mark.django_db
+def test_a_chart_over_more_series_than_a_statement_can_name_is_drawn():
+    """SQLite reads no statement above a megabyte: the numbers of 100,000 series, once per tile, are more."""
+    store(requests("a-v1", "b-v1", 60))
+    number = Series.objects.get().pk
+    many = [*range(number, number + 150_000)]
+    parts = tiles(int(NOW) - 3600, int(NOW) + 10, NOW)
+    assert len(embedded._stepped(parts, 60, many)) == 1
+    assert sum(row[2] for row in embedded._stepped(parts, 3600, many)) == 60

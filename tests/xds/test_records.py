@@ -2,6 +2,7 @@ import dataclasses
 import datetime
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from meshconsole.agents import enrolment
@@ -9,7 +10,7 @@ from meshconsole.core.policies import parse
 from meshconsole.discovery import registry
 from meshconsole.discovery.models import WorkloadRecord
 from meshconsole.discovery.platforms import agents
-from meshconsole.xds import beats, owning, records, status, unbound
+from meshconsole.xds import beats, clock, owning, records, status, unbound
 from meshconsole.xds import session as s
 from meshconsole.xds.models import HubRecord, ProxyRecord
 from proxyagent.protocol import EnvoyState, Workload
@@ -261,6 +262,16 @@ class TestBeats:
         connected(link("a", x="1"))
         beats.begin("h2", self.later(5))
         assert ProxyRecord.objects.get().connected and set(beats.alive(self.later(5))) == {HUB, "h2"}
+
+    def test_a_hub_whose_hosts_clock_is_wrong_neither_dies_of_it_nor_buries_others(self, monkeypatch):
+        connected(link("a", x="1"))
+        beats.begin("h2")
+        if connection.vendor == "postgresql":  # SQLite's database is on the one host whose clock this is
+            monkeypatch.setattr(timezone, "now", lambda: datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=5))
+        beats.beat("h2", 3)
+        assert set(beats.alive()) == {HUB, "h2"} and ProxyRecord.objects.get().connected
+        assert abs(clock.now() - datetime.datetime.now(datetime.UTC)) < datetime.timedelta(seconds=2)
+        assert abs(HubRecord.objects.get(pk="h2").beat - datetime.datetime.now(datetime.UTC)) < datetime.timedelta(seconds=2)
 
     def test_a_hub_whose_process_is_gone_from_this_machine_is_dead_at_once(self):
         HubRecord.objects.update(place=beats.place(), pid=2**22 + 1)

@@ -76,6 +76,8 @@ def _lines(diff: str) -> list[tuple[str, str]]:
 def chain(request: HttpRequest) -> HttpResponse:
     """Green or red: fetched by the page after it stands, for it goes over every entry."""
     _asked(request)
+    if not getattr(request, "htmx", None):  # typed, or opened in a tab of its own
+        return entries(request)
     return render(request, "audit/chain.html", {"verdict": audit.verify(most=5)})
 
 

@@ -17,6 +17,7 @@ from meshconsole.accounts.permissions import Verb, may
 from meshconsole.configstore import store
 from meshconsole.configstore.body import to_yaml
 from meshconsole.core import policies as door
+from meshconsole.core.resources.comments import has_comments
 from meshconsole.core.resources.messages import Invalid, Key, Level, Message
 from meshconsole.topology import strictness
 
@@ -151,6 +152,7 @@ def preview(request: HttpRequest) -> HttpResponse:
             "found": [Said.of(m) for m in found],
             "changes": changes,
             "yaml": _text(request),
+            "comments": bool(applied) and has_comments(_text(request)),
             "whatif": whatif.look(applied.changes, mesh.seen_list(request.user)) if applied and applied.changes else None,
         },
     )

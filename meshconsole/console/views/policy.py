@@ -1,5 +1,7 @@
 """One policy: edit it, see where it acts, its history; roll it back, delete it."""
 
+from urllib.parse import urlencode
+
 from django.contrib import messages as flash
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from meshconsole.accounts.author import Author
 from meshconsole.accounts.permissions import Verb, may
+from meshconsole.configstore import mesh as installed
 from meshconsole.configstore import store
 from meshconsole.configstore.body import to_yaml
 from meshconsole.core.resources.messages import Invalid, Key
@@ -57,6 +60,8 @@ def policy(request: HttpRequest, plural: str, namespace: str, name: str) -> Http
             "may_write": may(request.user, Verb.UPDATE, kind.name, namespace),
             "programmed": Programmed.of(int(saved) if saved.isdigit() else row.resource_version if row else 0),
             "just_saved": saved.isdigit(),
+            "undoable": _undoable(request, int(saved)) if saved.isdigit() and row and row.resource_version == int(saved) else 0,
+            "on_the_graph": _on_the_graph(key),
             "denials": decided.of(kind.name, key, row.body if row else {}),
             "api_path": kind.api_path(namespace, name),
         },
@@ -104,6 +109,24 @@ def delete(request: HttpRequest, plural: str, namespace: str, name: str) -> Http
         return render(request, "policies/delete.html", said)
     flash.success(request, f"Deleted {kind.name} {namespace}/{name} in revision {applied.revision}. Its history can bring it back.")
     return redirect("policies")
+
+
+def _undoable(request: HttpRequest, number: int) -> int:
+    """The revision that was just saved, where one may undo all of it; else 0."""
+    revision = store.revision(number)
+    if revision is None:
+        return 0
+    verbs = {"create": Verb.DELETE, "delete": Verb.CREATE}
+    may_all = all(may(request.user, verbs.get(str(c.operation), Verb.UPDATE), c.kind, c.namespace) for c in revision.changes.all())
+    return number if may_all else 0
+
+
+def _on_the_graph(key: Key) -> str:
+    """The topology with what the policy acts on found."""
+    asked = {"find": f"policy = {key.kind}/{key.namespace}/{key.name}"}
+    if key.namespace != installed.config().root_namespace:  # a policy there acts everywhere
+        asked = {"namespace": key.namespace, **asked}
+    return f"{reverse('topology')}?{urlencode(asked)}"
 
 
 def _whatif(request: HttpRequest, applied: store.Applied) -> whatif.WhatIf | None:

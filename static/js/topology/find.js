@@ -1,4 +1,4 @@
-// Find and hide: `reviews`, `errors > 1`, `rate > 5 and not mtls`, `app = ratings or failing`. `or` binds weaker than `and`.
+// Find and hide: `reviews`, `errors > 1`, `rate > 5 and not mtls`, `app = ratings or failing`, `policy = default/reviews`. `or` binds weaker than `and`.
 const NODE = {
   name: (n) => n.name,
   app: (n) => n.app,
@@ -9,6 +9,7 @@ const NODE = {
   rate: (n) => n.inbound.rate || n.outbound.rate,
   errors: (n) => Math.max(n.inbound.errorShare, n.outbound.errorShare) * 100,
   health: (n) => n.health.status,
+  policy: (n) => n.badges.flatMap((b) => b.policies.flatMap((p) => [`${p.kind}/${p.namespace}/${p.name}`, `${p.namespace}/${p.name}`, p.name])),
 };
 const EDGE = {
   protocol: (e) => e.protocol,
@@ -44,6 +45,7 @@ export const WORDS = [...new Set([...Object.keys(NODE_IS), ...Object.keys(EDGE_I
 
 function compare(value, operator, wanted) {
   if (value === null || value === undefined) return false;
+  if (Array.isArray(value)) return operator === "!=" ? value.every((v) => compare(v, operator, wanted)) : value.some((v) => compare(v, operator, wanted));
   const number = Number(wanted);
   if (typeof value === "number" && !Number.isNaN(number)) {
     return { "=": value === number, "!=": value !== number, ">": value > number, "<": value < number, ">=": value >= number, "<=": value <= number, "~": String(value).includes(wanted) }[operator];
