@@ -41,6 +41,11 @@ class Scene:
     def services(self) -> list[Service]:
         return self._snapshot.services
 
+    @property
+    def bound(self) -> Mapping[str, frozenset[int]]:
+        """Address -> the ports at which workloads and their proxies listen there."""
+        return self._snapshot.bound
+
     def service(self, host: str, namespace: str) -> Service | None:
         """What `host`, written in a rule of `namespace`, names: a service by its full or short name, or one whose wildcard takes it in."""
         exact: Sequence[Service] = self._snapshot.ask(("service", self.fqdn(host, namespace)))

@@ -1,5 +1,7 @@
 """One mesh, one mistake each: which code, on which object, at which field."""
 
+from dataclasses import replace
+
 import pytest
 
 from meshconsole.core.analysis import analyze
@@ -371,3 +373,28 @@ spec:
     assert mine not in found(entry("a"), entry("b", "addresses: [127.9.9.9]"))
     assert mine not in found(entry("a"), entry("b", protocol="TLS"))
     assert mine not in found(entry("a", "exportTo: [elsewhere]"), entry("b", "exportTo: [.]"))
+
+
+def test_a_tcp_port_that_a_proxy_cannot_listen_at():
+    def entry(more: str = "", protocol: str = "TCP") -> str:
+        return f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: db, namespace: default}}
+spec:
+  hosts: [db.test]
+  resolution: STATIC
+  ports: [{{number: 443, name: main, protocol: {protocol}}}]
+  {more}
+"""
+
+    def told(document: str, *workloads: Workload) -> list[str]:
+        policies, _ = parse(document)
+        return [str(m.level) for m in analyze(policies, list(workloads), MeshConfig()) if m.code == "MSH0152"]
+
+    client = Workload("default", "client-v1", address="127.0.3.1", outbound_address="127.0.0.1")
+    there = Workload("default", "there-v1", address="127.0.0.1", outbound_address="127.0.3.2", ports=(WorkloadPort(443, "tcp"),))
+    assert told(entry(), client) == [] and told(entry(), client, there) == ["Warning"]
+    assert told(entry("addresses: [127.9.9.9]"), client, there) == [] and told(entry(protocol="HTTP"), client, there) == []
+    assert told(entry("exportTo: [other]"), client, there) == []
+    assert told(entry(), replace(client, lowest_port=1024)) == ["Info"]
