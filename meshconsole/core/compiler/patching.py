@@ -8,10 +8,10 @@ Which labels the patches' selectors read is noted as everywhere: units that no s
 """
 
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
-from meshconsole.core.envoy import explained, wire
+from meshconsole.core.envoy import chains, explained, wire
 from meshconsole.core.envoy.constraints import broken
 from meshconsole.core.envoy.rendered import Context, Facts, Rendered
 from meshconsole.core.envoy.resource_set import Blob, XdsType
@@ -58,7 +58,8 @@ def applied(kinds: Kinds, tracer: Tracer, key: Key, result: Result) -> Result:
 
 def _packed(rendered: Rendered, before: Blob) -> Blob:
     """Raises Unrenderable where a patch has made what Envoy's API does not take: then the unit stays as it was."""
-    wrong = [f"{path}: {why}" for path, why in islice(broken(rendered.message), 3)]
+    standing = chains.faults(rendered.message) if rendered.type is XdsType.LDS else ()
+    wrong = [f"{path}: {why}" for path, why in islice(chain(broken(rendered.message), standing), 3)]
     if wrong:
         culprits = tuple(dict.fromkeys(origin for origin in rendered.origins if origin not in before.origins))
         raise wire.Unrenderable(f"{rendered.type} {rendered.name}: {'; '.join(wrong)}", culprits)
