@@ -173,6 +173,8 @@ class SpanPiece(models.Model):
     spans = models.IntegerField()
     errors = models.IntegerField()
     body = models.BinaryField()
+    calls = models.CharField(max_length=1000, default="", db_default="")
+    """` details ratings `: the services that its spans are calls to."""
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["trace"], name="telemetry_piece_trace")]

@@ -7,6 +7,7 @@ needs is read. So storing costs microseconds per span, and decoding is paid by w
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ ERROR = 2
 """opentelemetry.proto.trace.v1.Status.StatusCode"""
 KINDS = ("", "internal", "server", "client", "producer", "consumer")
 MAX_NAME = 200
+_CALLED = re.compile(rb"\x13meshconsole\.service\x12[^;]{0,260};([^;]{1,200});")
+"""The name in `host;name;namespace`, an attribute of a calling proxy's span: its key, one byte that says how long that is before it, and the value."""
 
 
 class Malformed(ValueError):
@@ -55,6 +58,8 @@ class Piece(NamedTuple):
     root: str
     """The name of the span without a parent, '' where it is not among these."""
     body: bytes
+    calls: tuple[str, ...] = ()
+    """The services that a proxy's spans are calls to: one that was never reached has no span of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,15 @@ def pieces(request: ExportTraceServiceRequest, origin: Origin | None = None) -> 
                     there[4] = title(span.name, attribute(span.attributes, "http.method"), attribute(span.attributes, "http.url"))
                 there[5].append(span.SerializeToString())
     return [
-        Piece(trace.hex(), whose, start // 1000, max(start, end) // 1000, count, errors, root, _scope(bodies))
+        Piece(
+            trace.hex(), whose, start // 1000, max(start, end) // 1000, count, errors, root, (body := _scope(bodies)), _calls(whose, body)
+        )
         for (trace, whose), (start, end, count, errors, root, bodies) in found.items()
     ]
+
+
+def _calls(whose: Origin, body: bytes) -> tuple[str, ...]:
+    return tuple(sorted({name.decode(errors="replace") for name in _CALLED.findall(body)})) if whose.proxy else ()
 
 
 def _scope(spans: Iterable[bytes]) -> bytes:

@@ -16,8 +16,8 @@ FUTURE = 60 * 1_000_000
 _TRACE, _PIECE = TraceSummary._meta.db_table, SpanPiece._meta.db_table
 
 _INSERT = f"""
-INSERT INTO "{_PIECE}" ("trace", "service", "namespace", "workload", "version", "proxy", "start", "spans", "errors", "body")
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO "{_PIECE}" ("trace", "service", "namespace", "workload", "version", "proxy", "start", "spans", "errors", "body", "calls")
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """  # noqa: S608 - names of our own tables
 
 
@@ -61,7 +61,7 @@ def store(pieces: Sequence[Piece], *, now: float | None = None) -> int:
         cursor.executemany(
             _INSERT,
             [
-                (p.trace, _name(p.origin.service), _name(p.origin.namespace), _name(p.origin.workload), _name(p.origin.version), p.origin.proxy, p.start, p.spans, p.errors, p.body)
+                (p.trace, _name(p.origin.service), _name(p.origin.namespace), _name(p.origin.workload), _name(p.origin.version), p.origin.proxy, p.start, p.spans, p.errors, p.body, _calls(p.calls))
                 for p in taken
             ],
         )  # fmt: skip
@@ -71,6 +71,10 @@ def store(pieces: Sequence[Piece], *, now: float | None = None) -> int:
 
 
 _name = partial(storable, most=200)
+
+
+def _calls(names: Sequence[str]) -> str:
+    return f" {storable(' '.join(names), most=998)} " if names else ""
 
 
 def _sums(pieces: Iterable[Piece]) -> dict[str, _Sum]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from .assemble import Node, Trace, assemble
 from .models import SpanPiece, TraceSummary
@@ -69,7 +69,7 @@ def search(
     order: Order = "newest",
     limit: int = 100,
 ) -> Found:
-    """Traces that begin in [start, end) (unix seconds) and touch one of `namespaces` (None: any), and `service` and so on where said."""
+    """Traces that begin in [start, end) (unix seconds) and touch one of `namespaces` (None: any), and `service` (its spans, and calls to it) and so on where said."""
     rows = TraceSummary.objects.filter(start__gte=int(start * 1e6), start__lt=int(end * 1e6)).annotate(length=F("end") - F("start"))
     rows = _touching(rows, namespaces, service=service, namespace=namespace, workload=workload)
     if errors:
@@ -113,10 +113,13 @@ def level(ms: float) -> int:
 
 def _touching(rows: QuerySet[Any], namespaces: Collection[str] | None, **wanted: str) -> QuerySet[Any]:
     """Those in which a span that may be seen is of whom was asked for: a hit by another would tell who takes part unseen."""
+    service = wanted.pop("service", "")
     where: dict[str, Any] = {key: said for key, said in wanted.items() if said}
     if namespaces is not None:
         where["namespace__in"] = list(namespaces)
-    return rows.filter(Exists(SpanPiece.objects.filter(trace=OuterRef("id"), **where))) if where else rows
+    # A call that never arrived (a fault, no healthy endpoint) is the caller's span alone; whoever looks for the service looks for it.
+    whose = Q(service=service) | Q(calls__contains=f" {service} ") if service else Q()
+    return rows.filter(Exists(SpanPiece.objects.filter(whose, trace=OuterRef("id"), **where))) if where or service else rows
 
 
 def _with_tags(rows: QuerySet[Any], tags: Mapping[str, str], limit: int, namespaces: Collection[str] | None) -> tuple[list[Any], bool]:

@@ -82,7 +82,8 @@ def links(console: str, grafana: str, incident: int | None, labels: Mapping[str,
     console = console.rstrip("/")
     found = {"Alert": f"{console}/alerts/{incident}/" if incident else f"{console}/alerts/"}
     namespace = labels.get("namespace", "")
-    scope = f"?{urlencode({'namespace': namespace})}" if namespace else ""
+    about = labels.get("service") or labels.get("workload", "")
+    scope = {**({"namespace": namespace} if namespace else {}), **({"find": f"name = {about}"} if about else {})}
     for kind in ("service", "workload"):
         if namespace and labels.get(kind):
             found[kind.capitalize()] = f"{console}/{kind}s/{quote(namespace)}/{quote(labels[kind])}/"
@@ -92,7 +93,7 @@ def links(console: str, grafana: str, incident: int | None, labels: Mapping[str,
                 f"{console}/traces/?{urlencode({kind: labels[kind], 'errors': '1', **({'namespace': namespace} if namespace else {})})}"
             )
             break
-    found["Topology"] = f"{console}/topology/{scope}"
+    found["Topology"] = f"{console}/topology/{f'?{urlencode(scope)}' if scope else ''}"
     if grafana:
         found["Grafana"] = dashboard(grafana, labels)
     return found

@@ -77,7 +77,9 @@ def test_pagerduty_is_told_of_the_beginning_the_acknowledgement_and_the_end(mesh
     links = {link["text"]: link["href"] for link in said[0]["links"]}
     assert links["Alert"] == f"https://mesh.example.com/alerts/{incident.pk}/"
     assert links["Service"] == "https://mesh.example.com/services/default/reviews/"
-    assert links["Topology"].startswith("https://mesh.example.com/topology/") and links["Grafana"].startswith("https://grafana.example.com")
+    assert links["Topology"] == "https://mesh.example.com/topology/?namespace=default&find=name+%3D+reviews" and links[
+        "Grafana"
+    ].startswith("https://grafana.example.com")
     assert said[0]["payload"]["severity"] == "critical" and "failed in 10 s" in said[0]["payload"]["summary"]
     assert [state for _, state in events()] == ["sent"] * 3
     incident.refresh_from_db()

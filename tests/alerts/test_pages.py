@@ -1,5 +1,7 @@
 """The pages of alerts, channels and objectives, as a person with some rights sees them; test_alerting.py in browser/ looks at them."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -121,3 +123,13 @@ def test_a_viewer_plans_nothing(login):
     assert "Plan it" not in victor.get("/alerts/maintenance/").content.decode()
     victor.post("/alerts/maintenance/", {"namespace": "default", "matchers": "service=ratings", "span": "7200"})
     assert not Silence.objects.exists()
+
+
+def test_an_alert_leads_to_what_there_was_to_see_when_it_fired(incident, login):
+    alice = login(people.alice())
+    Incident.objects.update(labels={"service": "ratings"}, since=timezone.now() - timedelta(hours=3))
+    page = alice.get(f"/alerts/{incident.pk}/").content.decode()
+    assert "/topology/?namespace=default&amp;find=name+%3D+ratings&quot;" in page.replace('"', "&quot;")
+    assert "/traces/?namespace=default&amp;service=ratings&amp;range=6h&amp;errors=1" in page
+    Incident.objects.update(state="resolved", resolved=timezone.now(), fired=timezone.now() - timedelta(hours=2))
+    assert "Topology when it fired" in alice.get(f"/alerts/{incident.pk}/").content.decode()

@@ -254,3 +254,14 @@ def test_a_backend_that_is_away_costs_the_oldest_spans_not_memory():
         target.put(spans.pieces(request((n + 1, 1, 0, "x" * 50, 0, 1, False, {})), REVIEWS))
     target.end()
     assert target.dropped > 50 and target._size <= 1000
+
+
+@pytest.mark.django_db
+def test_a_service_is_found_by_a_call_that_never_reached_it():
+    """A fault that the caller's proxy injects: the one span is the caller's, and the alert about the service leads here."""
+    put(REVIEWS, (7, 1, 0, "GET /ratings/0", 0, 1, True, {"meshconsole.service": "ratings.default.svc.cluster.local;ratings;default"}))
+    put(Origin("shop"), (8, 1, 0, "claims", 0, 1, True, {"meshconsole.service": "ratings.default.svc.cluster.local;ratings;default"}))
+    found = traces.search(NOW - 10, NOW + 10, service="ratings", errors=True, namespaces=["default"])
+    assert [t.id for t in found.traces] == [hex_(7)] and SpanPiece.objects.get(trace=hex_(7)).calls == " ratings "
+    assert not traces.search(NOW - 10, NOW + 10, service="rating").traces
+    assert not traces.search(NOW - 10, NOW + 10, service="ratings", namespaces=["other"]).traces

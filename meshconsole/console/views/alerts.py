@@ -1,7 +1,8 @@
 """Alerts: what fires and what was done about it, silences, the rules, and the channels that are told."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages as flash
@@ -10,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
@@ -21,7 +23,7 @@ from meshconsole.alerts import channels, incidents, notice, outbox, queries
 from meshconsole.alerts.queries import Alert
 from meshconsole.grafana.links import Period
 
-from ..scope import Scope
+from ..scope import RANGES, Scope
 
 KIND = "Alert"
 CHANNEL = "NotificationChannel"
@@ -76,10 +78,29 @@ def alert(request: HttpRequest, id: int) -> HttpResponse:
             "messages_sent": queries.history(id),
             "times": queries.times(found),
             "dashboard_then": _dashboard(found),
+            "look": _look(found, timezone.now()),
             "may_act": may(request.user, Verb.UPDATE, KIND, found.namespace),
             "spans": SPANS,
         },
     )
+
+
+def _look(found: Alert, now: datetime) -> list[tuple[str, str]]:
+    """(words, address) of what there is to see of it: as it is, and for what is over as it was when it fired."""
+    where = {"namespace": found.namespace}
+    about = found.labels.get("service") or found.labels.get("workload", "")
+    graph = {**where, **({"find": f"name = {about}"} if about else {})}
+    if found.resolved and found.fired:
+        links = [("Topology when it fired", "topology", {**graph, "at": f"{found.fired + timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}"})]
+    else:
+        links = [("Topology", "topology", graph)]
+    covering = next((name for name, (_, seconds) in RANGES.items() if (now - found.since).total_seconds() + 300 < seconds), "30d")
+    for kind in ("service", "workload"):
+        if named := found.labels.get(kind):
+            asked = {**where, kind: named, "range": covering}
+            links += [("failed traces", "traces", {**asked, "errors": "1"}), ("logs", "logs", asked)]
+            break
+    return [(words, f"{reverse(page)}?{urlencode(query)}") for words, page, query in links]
 
 
 def _dashboard(found: Alert) -> str:
@@ -94,7 +115,7 @@ def acknowledge(request: HttpRequest, id: int) -> HttpResponse:
     found = _alert(request, id, Verb.UPDATE)
     if incidents.acknowledge(id, request.user.get_username(), timezone.now()):
         audit.record(Author.of(request), "acknowledge", f"Alert {found.namespace}/{found.rule} {found.instance}"[:600])
-        flash.success(request, "Acknowledged: its channels are told that you are on it.")
+        flash.success(request, "Acknowledged: its channels are told that you are on it." if found.channels else "Acknowledged.")
     else:
         flash.info(request, "It was acknowledged already, or is over.")
     return redirect("alert", id)
