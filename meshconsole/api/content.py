@@ -86,9 +86,17 @@ def mapping(request: Request) -> dict[str, Any]:
 
 def resources(request: Request) -> tuple[list[Policy], list[Message]]:
     """The resources in a body of YAML (any number of documents) or JSON (one, a list, or a Kubernetes List). Raises Invalid with every error."""
+    found, said = readable(request)
+    if any(m.level == Level.ERROR for m in said):
+        raise Invalid(said)
+    return found, said
+
+
+def readable(request: Request) -> tuple[list[Policy], list[Message]]:
+    """Those that can be taken, and what there is to say of all. Raises Invalid where the body is no YAML."""
     body = raw(request)
     if not is_json(request):
-        return policies.parse(body)
+        return policies.readable(body)
     sent = parse_json(body)
     items = sent["items"] if isinstance(sent, dict) and isinstance(sent.get("items"), list) else sent if isinstance(sent, list) else [sent]
     found: list[Policy] = []
@@ -100,8 +108,6 @@ def resources(request: Request) -> tuple[list[Policy], list[Message]]:
         except Invalid as e:
             messages = e.messages
         said += [replace(m, document=i) for m in messages]
-    if any(m.level == Level.ERROR for m in said):
-        raise Invalid(said)
     return found, said
 
 

@@ -125,18 +125,18 @@ def analyze(
 
 
 def _analyze_here(source: Source) -> list[dict[str, Any]]:
-    from meshconsole.core.policies import parse
+    from meshconsole.core.policies import readable
     from meshconsole.core.resources.messages import Invalid
     from meshconsole.core.resources.placing import placed
 
     try:
-        policies, messages = parse(source.text)
+        policies, messages = readable(source.text)
     except Invalid as e:
         return of_core(e.messages)
-    from meshconsole.core.analysis import analyze
+    from meshconsole.core.analysis import analyze, beside
     from meshconsole.core.mesh.model import MeshConfig
 
-    return of_core(placed(source.text, [*messages, *analyze(policies, None, MeshConfig())]))
+    return of_core(placed(source.text, [*messages, *beside(messages, analyze(policies, None, MeshConfig()))]))
 
 
 def get(

@@ -170,6 +170,20 @@ def test_analyze_works_on_files_alone(file):
     assert json.loads(run("analyze", "-f", bad, "-o", "json").out)[0]["level"] == "error"
 
 
+def test_analyze_goes_past_what_is_refused(file):
+    """As istioctl does: a file with a Deployment in it, or with one mistake, has its other mistakes told, too."""
+    from .conftest import run
+
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n"
+    gateway = "apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: edge}\nspec: {selector: {a: b}, servers: [{port: {number: 0, name: x, protocol: HTTP}, hosts: ['*']}]}\n"
+    bound = route().replace("spec:", "spec:\n  gateways: [%s]", 1)
+    said = run(
+        "analyze", "-f", file("all.yaml", "---\n".join((pod, gateway, bound % "gone", (bound % "edge").replace("name: a", "name: b", 1))))
+    )
+    assert said.status == 1 and "Kubernetes" in said.out and "port must be" in said.out
+    assert said.out.count("IST0101") == 1 and '"gone"' in said.out
+
+
 def test_analyze_can_look_at_what_is_stored(mesh, file):
     mesh("apply", "-f", file("a.yaml", route()))
     assert mesh("analyze", "--live").status in (0, 1)

@@ -1,5 +1,6 @@
 """Changing what is said, many resources at once: apply, diff, analyze; and looking at what there is."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from drf_spectacular.types import OpenApiTypes
@@ -97,16 +98,17 @@ class Analyze(View):
     )
     def post(self, request: Request) -> Response:
         with content.placing(request) as lines:
-            found, messages = content.resources(request)
+            found, messages = content.readable(request)
             said = self._findings({p.key: p for p in store.resources()} | {p.key: p for p in found})
-            return self._answer(lines([*messages, *said]))
+            return self._answer(lines(analysis.beside(messages, said)), lines(messages))
 
     def _findings(self, policies: dict[Key, Policy]) -> list[Message]:
         found = analysis.analyze(list(policies.values()), registry.workloads() or None, mesh.config())
         return [*found, *unbound.findings(policies.values())]
 
-    def _answer(self, found: list[Message]) -> Response:
-        seen = [m for m in found if m.key is None or self.can("get", m.key.kind, m.key.namespace)]
+    def _answer(self, found: list[Message], own: Iterable[Message] = ()) -> Response:
+        """`own`: of what was sent."""
+        seen = [*own, *(m for m in found if m.key is None or self.can("get", m.key.kind, m.key.namespace))]
         return Response({"messages": [as_json(m) for m in seen], "errors": sum(m.level == Level.ERROR for m in seen)})
 
 

@@ -65,6 +65,14 @@ def _kinds() -> "dict[tuple[str, str], type[Policy]]":
 
 def parse(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> "tuple[list[Policy], list[Message]]":
     """Every document of `text` as its kind. Raises Invalid with all errors (and the warnings beside them), each with object, path and line."""
+    policies, found = readable(text, max_bytes=max_bytes)
+    if any(m.level is Level.ERROR for m in found):
+        raise Invalid(found)
+    return policies, found
+
+
+def readable(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> "tuple[list[Policy], list[Message]]":
+    """The documents that can be taken, for analysis, and everything that there is to say of all. Raises Invalid where the text is no YAML."""
     policies: list[Policy] = []
     found: list[Message] = []
     for document in load_documents(text, max_bytes=max_bytes):
@@ -76,8 +84,6 @@ def parse(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> "tuple[list[Polic
     found += _twice(policies)
     if not policies and not found:
         found.append(Message(Level.ERROR, EMPTY, "nothing to read: no document with apiVersion and kind"))
-    if any(m.level is Level.ERROR for m in found):
-        raise Invalid(found)
     return policies, found
 
 
