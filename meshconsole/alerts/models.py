@@ -62,7 +62,7 @@ class Silence(models.Model):
     namespace = models.CharField(max_length=63)
     """Where it holds; `*` everywhere."""
     matchers = models.JSONField()
-    """Label -> value; `rule` and `instance` count as labels."""
+    """Label -> value; `rule`, `instance` and `severity` count as labels."""
     starts = models.DateTimeField()
     ends = models.DateTimeField(db_index=True)
     author = models.CharField(max_length=150)

@@ -57,6 +57,11 @@ class Alert:
     channels: list[str]
 
     @property
+    def matchers(self) -> dict[str, str]:
+        """What silences this alert, and not one of the same rule that is worse: who quietens a slow burn still hears of a fast one."""
+        return {"rule": self.rule, "instance": self.instance, "severity": self.severity}
+
+    @property
     def title(self) -> str:
         known = conditions.all_().get(self.condition)
         return known.title if known else self.condition

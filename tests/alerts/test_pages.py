@@ -37,6 +37,9 @@ def test_an_alert_is_acknowledged_and_silenced_by_an_editor(incident, login):
     assert bob.post(f"/alerts/{incident.pk}/silence/", {"span": "3600", "comment": "why"}).status_code == 302
     page = bob.get(f"/alerts/{incident.pk}/").content.decode()
     assert "by bob" in page and "It is silenced" in page
+    assert Silence.objects.get().matches(incident)
+    incident.severity = "warning" if incident.severity == "critical" else "critical"  # the same objective burns at another pace
+    assert not Silence.objects.get().matches(incident)
 
 
 def test_a_viewer_reads_and_changes_nothing(incident, login):

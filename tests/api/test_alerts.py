@@ -49,7 +49,7 @@ def test_an_editor_acknowledges_and_a_viewer_does_not(incident, bob, victor):
 
 def test_an_alert_is_silenced_and_the_silence_ends(incident, bob):
     made = bob.json(f"/api/v1/alerts/{incident.pk}/silence", {"duration": "2h", "comment": "maintenance"})
-    assert made.status_code == 201 and made.json()["matchers"] == {"rule": "r", "instance": "default/a"}
+    assert made.status_code == 201 and made.json()["matchers"] == {"rule": "r", "instance": "default/a", "severity": "critical"}
     assert bob.get(f"/api/v1/alerts/{incident.pk}").json()["silenced"]
     assert bob.delete(f"/api/v1/silences/{made.json()['id']}").status_code == 200
     assert not bob.get(f"/api/v1/alerts/{incident.pk}").json()["silenced"]

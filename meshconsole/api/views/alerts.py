@@ -99,8 +99,7 @@ class SilenceOne(AlertView):
     def post(self, request: Request, id: int) -> Response:
         alert, sent, now = self.alert(id, Verb.UPDATE), content.mapping(request), timezone.now()
         ends = now + timedelta(seconds=_span(text_of(sent, "duration", "1h")))
-        matchers = {"rule": alert.rule, "instance": alert.instance}
-        made = _silence(self, alert.namespace, matchers, now, ends, text_of(sent, "comment", ""))
+        made = _silence(self, alert.namespace, alert.matchers, now, ends, text_of(sent, "comment", ""))
         return Response(_silence_shown(made), status=201)
 
 

@@ -100,6 +100,7 @@ def _look(found: Alert, now: datetime) -> list[tuple[str, str]]:
             asked = {**where, kind: named, "range": covering}
             links += [("failed traces", "traces", {**asked, "errors": "1"}), ("logs", "logs", asked)]
             break
+    links.append(("last changes", "changes", where))
     return [(words, f"{reverse(page)}?{urlencode(query)}") for words, page, query in links]
 
 
@@ -128,11 +129,10 @@ def silence(request: HttpRequest, id: int) -> HttpResponse:
     length = request.POST.get("span", "3600")
     if length not in dict(SPANS):
         raise Http404
-    matchers = {"rule": found.rule, "instance": found.instance}
     author, ends = Author.of(request), now + timedelta(seconds=int(length))
     with transaction.atomic():
-        made = incidents.silence(found.namespace, matchers, now, ends, author.user, request.POST.get("comment", ""), now)
-        audit.record(author, "create", f"Silence {made.pk} of {found.namespace}", f"rule={found.rule}\ninstance={found.instance}\n")
+        made = incidents.silence(found.namespace, found.matchers, now, ends, author.user, request.POST.get("comment", ""), now)
+        audit.record(author, "create", f"Silence {made.pk} of {found.namespace}", "".join(f"{k}={v}\n" for k, v in found.matchers.items()))
     flash.success(request, "Silenced. If it still fires when the silence ends, its channels are told then.")
     return redirect("alert", id)
 
