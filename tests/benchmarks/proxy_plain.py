@@ -51,8 +51,8 @@ def listener(port: int, action: dict, address: str = "127.0.0.1") -> dict:
     return {"name": f"l{port}", "address": where, "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}]}
 
 
-def cluster(port: int) -> dict:
-    endpoint = {"endpoint": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}}}
+def cluster(port: int, address: str = "127.0.0.1") -> dict:
+    endpoint = {"endpoint": {"address": {"socket_address": {"address": address, "port_value": port}}}}
     limits = {"thresholds": [{"max_connections": 2**32 - 1, "max_pending_requests": 2**32 - 1, "max_requests": 2**32 - 1}]}
     assignment = {"cluster_name": f"c{port}", "endpoints": [{"lb_endpoints": [endpoint]}]}
     return {"name": f"c{port}", "type": "STATIC", "circuit_breakers": limits, "load_assignment": assignment}
@@ -109,19 +109,15 @@ def run(pairs: int = PAIRS) -> dict:
             options=("--concurrency", "1", "--port", f"27080:http=127.0.0.1:{origin_port}"), app_listens=False,
         )  # fmt: skip
         mesh.apply("apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: default}\nspec: {mtls: {mode: DISABLE}}")
-        two, one = free_port(), free_port()
-        for pair in ("a", "b"):
+        network = client.address.rpartition(".")[0]  # both pairs on addresses of their own, as workloads have
+        plain = {}
+        for n, pair in enumerate(("a", "b")):
             two, one = free_port(), free_port()
-            bare.append(
-                subprocess.Popen(
-                    static(folder, f"{pair}2", [listener(two, {"route": {"cluster": f"c{origin_port}"}})], [cluster(origin_port)])
-                )
-            )
-            bare.append(subprocess.Popen(static(folder, f"{pair}1", [listener(one, {"route": {"cluster": f"c{two}"}})], [cluster(two)])))
-            if pair == "a":
-                plain_a = f"http://127.0.0.1:{one}/"
-            else:
-                plain_b = f"http://127.0.0.1:{one}/"
+            behind, before = f"{network}.{101 + 2 * n}", f"{network}.{102 + 2 * n}"
+            servers = static(folder, f"{pair}2", [listener(two, {"route": {"cluster": f"c{origin_port}"}}, behind)], [cluster(origin_port)])
+            clients = static(folder, f"{pair}1", [listener(one, {"route": {"cluster": f"c{two}"}}, before)], [cluster(two, behind)])
+            bare += [subprocess.Popen(servers), subprocess.Popen(clients)]
+            plain[pair] = f"http://{before}:{one}/"
         ours = f"http://{client.address}:15001/"
         eventually(lambda: client.get("http://server:27080/").status_code == 200)
         time.sleep(2)
@@ -131,8 +127,8 @@ def run(pairs: int = PAIRS) -> dict:
         sides = {
             "direct": (f"http://127.0.0.1:{origin_port}/", "server:27080"),
             "ours": (ours, "server:27080"),
-            "bare": (plain_a, "x"),
-            "control": (plain_b, "x"),
+            "bare": (plain["a"], "x"),
+            "control": (plain["b"], "x"),
         }
         for url, host in sides.values():
             wrk(url, host)  # warm
