@@ -25,6 +25,8 @@ class Meaning:
     denied: bool = False
     line: str = ""
     """`Kind namespace/name path`: the place in a policy that decided."""
+    attempts: int = 0
+    """How often the upstream was tried; beyond the first are retries."""
 
 
 def meaning(span: Span) -> Meaning:
@@ -39,6 +41,9 @@ def meaning(span: Span) -> Meaning:
     if refused:
         words.append(refused.words)
         policies = refused.policies  # what did not deny it did not act: an inbound listener names every policy that shaped it
+    attempts = int(tried) if (tried := said("meshconsole.attempts")).isdecimal() and len(tried) < 6 else 0
+    if attempts > 1:
+        words.append(f"tried {attempts} times: {attempts - 1} retr{'y' if attempts == 2 else 'ies'}")
     return Meaning(
         said("http.status_code") or said("http.response.status_code"),
         flags,
@@ -48,4 +53,5 @@ def meaning(span: Span) -> Meaning:
         said("meshconsole.service").partition(";")[0],
         refused is not None,
         (f"{refused.policies[0]} {refused.path}" if refused.path else "") if refused else said("meshconsole.line"),
+        attempts,
     )

@@ -119,6 +119,13 @@ def test_a_denial_names_its_policy_and_flags_are_words():
     assert any("retries" in word for word in said.words)
 
 
+@pytest.mark.parametrize(
+    ("tried", "words"), [("1", ()), ("2", ("tried 2 times: 1 retry",)), ("3", ("tried 3 times: 2 retries",)), ("-", ())]
+)
+def test_a_span_that_was_tried_again_says_so(tried, words):
+    assert meaning(Span("t", "1", "", "x", "", 0, 1, False, "", REVIEWS, {"meshconsole.attempts": tried})).words == words
+
+
 def test_errors_and_the_slow_outlive_ordinary_traces():
     all_ = [Kept(str(n), n, 10 if n % 25 else 500, int(n == 3), 10, ("a",)) for n in range(100)]
     gone = surplus(all_, 500)

@@ -35,6 +35,7 @@ OUTBOUND = {
     "meshconsole.route": "%ROUTE_NAME%",
     "meshconsole.policy": f"%METADATA(ROUTE:{NAMESPACE}:origin)%",
     "meshconsole.line": f"%METADATA(ROUTE:{NAMESPACE}:line)%",
+    "meshconsole.attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
     **_DETAILS,
 }
 INBOUND = {
