@@ -175,3 +175,34 @@ def test_a_change_shows_within_a_second(mesh):
         eventually(lambda subset=subset: mesh.client.get(URL).headers.get("x-instance") == f"echo-{subset}", 5, every=0.01)
         took.append(time.monotonic() - begin)
     assert min(took) < 1, took
+
+
+def test_an_outbound_filter_of_one_port_holds_for_the_first_request_to_a_host_too(mesh):
+    """Else a host is unknown to the proxy until it is called, and Envoy has decided by then which filters the request passes."""
+
+    def filtered(port: int) -> str:
+        code = "function envoy_on_request(h) h:respond({[':status'] = '418'}, '') end"
+        lua = f'"@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua, inlineCode: "{code}"'
+        match = f"{{context: SIDECAR_OUTBOUND, listener: {{portNumber: {port}}}}}"
+        patch = f"{{operation: ADD, value: {{name: teapot, typed_config: {{{lua}}}}}}}"
+        return f"""
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {{name: teapot}}
+spec: {{configPatches: [{{applyTo: HTTP_FILTER, match: {match}, patch: {patch}}}]}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: fresh}}
+spec:
+  hosts: [one.fresh.test, two.fresh.test]
+  resolution: STATIC
+  ports: [{{number: {mesh.v1.port}, name: http, protocol: HTTP}}, {{number: 27999, name: http-other, protocol: HTTP}}]
+  endpoints: [{{address: {mesh.v1.address}, ports: {{http: {mesh.v1.port}, http-other: {mesh.v1.port}}}}}]
+"""
+
+    mesh.apply(filtered(mesh.v1.port))
+    with mesh.client.client() as client:
+        assert client.get(f"http://one.fresh.test:{mesh.v1.port}/").status_code == 418
+        assert client.post(f"http://two.fresh.test:{mesh.v1.port}/", content=b"x" * 1000).status_code == 418
+        assert client.get("http://one.fresh.test:27999/").status_code == 200

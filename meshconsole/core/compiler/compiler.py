@@ -166,6 +166,8 @@ class Compiler:
                 return patching.compile_patches(tracer, key)
             case "added":
                 return patching.compile_added(self.kinds, tracer, key)
+            case "apart":
+                return patching.compile_apart(self.kinds, tracer, key)
             case "placeholder":
                 return virtual_hosts.placeholder()
             case "egress":

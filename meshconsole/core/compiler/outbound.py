@@ -157,6 +157,8 @@ def assemble(run: Run, client: ClientClass, labels: Labels, demand: Demand) -> O
 
     eager = take(("eager", client)) if client.eager else None
     wanted: dict[Canonical, None] = dict.fromkeys(eager.value) if eager else {}
+    apart = take(("apart", client))
+    wanted.update(dict.fromkeys(apart.value) if apart else {})
     for authority in sorted(demand.hosts):
         resolved = take(("resolve", client, authority))
         if resolved is None:

@@ -125,6 +125,27 @@ def compile_patches(tracer: Tracer, key: Key) -> Result:
     return Result(tuple(p for space in spaces for p in tracer.ask("policies", kind, space) if p.patches(context, type_)))
 
 
+def compile_apart(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
+    """
+    Value: the virtual hosts that a class of clients gets unasked since filters of their port alone stand before them. Envoy decides which
+    filters a request passes before it asks for a virtual host that it does not know: the first request to each would pass without.
+    """
+    _, client = key
+    assert isinstance(client, ClientClass)
+    view = UnitView(tracer, client)
+    ports: set[int] = set()
+    for kind in kinds.patching:
+        if policies := _policies(tracer, kind, client.namespace, _OUTBOUND, XdsType.VHDS):
+            ports.update(kind.ports_apart(policies, view))
+    found: dict[Canonical, None] = {}
+    for _, host in dict.fromkeys(tracer.ask("hosts")) if ports else ():
+        service = None if hosts.is_wildcard(host) else view.exactly(host)
+        if service is not None:
+            known = (port for port in service.ports if port.number in ports and not port.protocol.is_opaque)
+            found.update((Canonical(host, port.number), None) for port in known)
+    return Result(tuple(found))
+
+
 def compile_added(kinds: Kinds, tracer: Tracer, key: Key) -> Result:
     """Value: outbound clusters that patches name."""
     _, namespace, gateway = key

@@ -145,6 +145,11 @@ class Policy(Resource):
         the proxy's own that `patches`, oldest first."""
 
     @classmethod
+    def ports_apart(cls, policies: Sequence[Self], view: View) -> Iterable[int]:
+        """Outbound ports whose virtual hosts it changes for the filters before them: these must stand before the first request comes."""
+        return ()
+
+    @classmethod
     def add(cls, policies: Sequence[Self], context: Context, view: View) -> Additions:
         """What a proxy gets besides."""
         return Additions()

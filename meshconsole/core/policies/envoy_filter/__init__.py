@@ -1,6 +1,6 @@
 """EnvoyFilter: changes to the Envoy configuration itself, after every other kind has written. For what no other kind can say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar, Self
 
@@ -77,6 +77,10 @@ class EnvoyFilter(Policy):
                 clusters.patch(changes, resource)
             case _:
                 routes.patch(changes, resource)
+
+    @classmethod
+    def ports_apart(cls, policies: Sequence[Self], view: View) -> Iterable[int]:
+        return [ports.port_of(change) for change in for_workload(policies, Context.SIDECAR_OUTBOUND, view) if ports.apart(change)]
 
     @classmethod
     def add(cls, policies: Sequence[Self], context: Context, view: View) -> Additions:
