@@ -19,6 +19,7 @@ from .schema import (
     Simple,
     TlsMode,
     TrafficPolicy,
+    TunnelProtocol,
 )
 
 Fault = tuple[str, str]
@@ -114,6 +115,12 @@ def _policy(policy: TrafficPolicy, path: str) -> Iterator[Fault]:
     if _is_empty(policy):
         yield path, "says nothing; add loadBalancer, connectionPool, outlierDetection, tls or portLevelSettings"
     yield from _parts(policy, path)
+    if policy.tunnel and policy.tunnel.protocol is TunnelProtocol.POST:
+        # Envoy 1.40: a segmentation fault of the whole proxy, over HTTP/1.1.
+        yield (
+            f"{path}.tunnel.protocol",
+            "not supported yet: POST; Envoy crashes when the server is the first to end such a tunnel. Use CONNECT",
+        )
     if policy.tunnel and (fault := _target_fault(policy.tunnel.target_host)):
         yield f"{path}.tunnel.targetHost", fault
     seen: set[int] = set()

@@ -31,7 +31,7 @@ def write(policy: TrafficPolicy, draft: ClusterDraft, *, credentials: bool = Fal
     if policy.tunnel:
         host = policy.tunnel.target_host
         target = f"[{host}]:{policy.tunnel.target_port}" if ":" in host and "[" not in host else f"{host}:{policy.tunnel.target_port}"
-        draft.tcp_proxy["tunneling_config"] = {"hostname": target, **({"use_post": True} if policy.tunnel.protocol == "POST" else {})}
+        draft.tcp_proxy["tunneling_config"] = {"hostname": target}
     if policy.proxy_protocol:
         draft.proxy_protocol = policy.proxy_protocol.version.value
 

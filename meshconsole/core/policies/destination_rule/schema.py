@@ -214,7 +214,7 @@ class Tunnel(Model):
     """Connections (TCP and TLS, not HTTP requests) reach their target through the service, which is an HTTP proxy."""
 
     protocol: TunnelProtocol = TunnelProtocol.CONNECT
-    """The method that opens the tunnel; default `CONNECT`."""
+    """The method that opens the tunnel: `CONNECT` (default). `POST` is refused: Envoy crashes when the server is the first to end it."""
     target_host: str
     """What the proxy is asked to connect to."""
     target_port: PortNumber
