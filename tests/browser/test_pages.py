@@ -134,3 +134,6 @@ def test_what_does_not_exist_is_said_on_a_page_of_the_console(page):
     page.goto("/services/default/nobody/")
     expect(page.locator("h2")).to_contain_text(["There is nothing here"])
     expect(page.locator("#nav")).to_be_visible()
+    for path in ("/no/such/page/", "/policies/nokinds/default/x/"):
+        page.goto(path)
+        expect(page.get_by_text("What this address names does not exist, or you may not see it.")).to_be_visible()
