@@ -85,7 +85,7 @@ def test_every_kind_that_writes_configuration_is_tried():
     assert set(KINDS) == set(COMPILED)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(RESOURCE, min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_what_the_door_lets_in_compiles_the_same_in_any_order(written: list[tuple[Any, str]], shuffle: random.Random):
     policies = accepted(written)
@@ -97,7 +97,7 @@ def test_what_the_door_lets_in_compiles_the_same_in_any_order(written: list[tupl
         assert parse_object(dump(policy))[0] == policy
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(RESOURCE, min_size=2, max_size=6), st.randoms(use_true_random=False))
 def test_what_was_applied_one_after_the_other_is_what_is_loaded_at_once(written: list[tuple[Any, str]], chance: random.Random):
     """Whatever was deleted and applied again on the way."""
