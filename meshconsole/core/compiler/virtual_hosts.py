@@ -108,7 +108,7 @@ def _tell(route: Route, tracer: Tracer, client: ClientClass) -> None:
         return
     facts = [tracer.unit(("cluster", client, destination.cluster)).value for destination in route.destinations]
     if all(each.sniffed for each in facts):
-        route.filters[HttpFilter.SPOKEN] = listeners.enabled()
+        route.filters[HttpFilter.SPOKEN] = listeners.speaks()
     if any(each.grpc_web for each in facts):
         route.filters[HttpFilter.GRPC_WEB] = listeners.enabled()
     if (first := facts[0]).by_name and first.by_name != first.dialled:

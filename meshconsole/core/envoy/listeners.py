@@ -43,18 +43,25 @@ def grpc_web(*, off: bool = False) -> Json:
 
 
 def spoken() -> Json:
-    """Which protocol the caller speaks, offered as ALPN to a server that takes any: its listener then knows without reading (Istio's own words,
-    so that an application's TLS is not taken for the mesh's). For routes that say so."""
+    """Says nothing by itself: a route does (`speaks`). Not `disabled`: Envoy decides which filters a request passes before a host that comes on
+    demand is there, and the first request to each would pass without."""
+    return {"name": SPOKEN, "typed_config": {"@type": HTTP + "set_filter_state.v3.Config"}}
+
+
+def speaks() -> Json:
+    """Of a route: which protocol the caller speaks, offered as ALPN to a server that takes any: its listener then knows without reading
+    (Istio's own words, so that an application's TLS is not taken for the mesh's)."""
     words = {http: f"istio-{http},{tls.ALPN},{http}" for http in ("h2", "http/1.1")}
     text = f"%CEL(request.protocol == 'HTTP/2' ? '{words['h2']}' : '{words['http/1.1']}')%"
     value = {
         "object_key": "envoy.network.application_protocols",
         "format_string": {"text_format_source": {"inline_string": text}},
     }
-    config = {"@type": HTTP + "set_filter_state.v3.Config", "on_request_headers": [value]}
-    return {"name": "envoy.filters.http.set_filter_state", "typed_config": config, "disabled": True}
+    return {"@type": HTTP + "set_filter_state.v3.Config", "on_request_headers": [value]}
 
 
+SPOKEN = "meshconsole.spoken"
+"""A name of its own, for routes configure filters by their names."""
 SPOKEN_HTTP = ("istio-http/1.1", "istio-h2")
 """What is offered that way, and by nobody else."""
 

@@ -14,7 +14,7 @@ FILTER_NAMES: dict[HttpFilter, str] = {
     HttpFilter.RBAC_ALLOW: "envoy.filters.http.rbac",
     HttpFilter.LOCAL_RATE_LIMIT: "envoy.filters.http.local_ratelimit",
     HttpFilter.GRPC_WEB: "envoy.filters.http.grpc_web",
-    HttpFilter.SPOKEN: "envoy.filters.http.set_filter_state",
+    HttpFilter.SPOKEN: "meshconsole.spoken",
     HttpFilter.FAULT: "envoy.filters.http.fault",
     HttpFilter.CORS: "envoy.filters.http.cors",
     HttpFilter.DYNAMIC_PORT: "envoy.filters.http.set_filter_state",
