@@ -199,6 +199,12 @@ def repeat(now: datetime) -> int:
     return again
 
 
+def resume(channel: Channel, now: datetime) -> int:
+    """A channel has got its secret: what it gave up of alerts that are still open is told after all."""
+    missed = Delivery.objects.filter(channel=channel.key, state=State.FAILED, created__gt=now - GIVE_UP, incident__open=True)
+    return missed.exclude(event="test").update(state=State.WAITING, due=now, attempts=0, claim="")
+
+
 def retry(row_id: int, now: datetime) -> bool:
     """By a person: try a message that was given up once more."""
     return (

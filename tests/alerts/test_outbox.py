@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from meshconsole.alerts import outbox
 from meshconsole.alerts.models import Delivery, Incident
+from tests.accounts import people
 
 from .receivers import Receiver
 
@@ -57,6 +58,20 @@ def test_what_is_refused_for_good_is_given_up_and_says_why(incident, channel, re
     assert row.state == "failed" and "answered 400" in row.error and "routing_key is invalid" in row.error
     receiver.check = None
     assert outbox.retry(row.pk, timezone.now()) and outbox.deliver_due() == 1  # by a person who has set it right
+
+
+def test_what_was_given_up_for_want_of_a_secret_is_told_when_it_is_set(incident, channel, receiver, client):
+    channel(pagerduty={"url": receiver.url})
+    outbox.put(incident, "trigger", timezone.now())
+    outbox.deliver_due()
+    assert Delivery.objects.get().state == "failed" and not receiver.got
+    client.force_login(people.alice())
+    assert client.post("/alerts/channels/default/oncall/secret/", {"value": ROUTING_KEY}).status_code == 302
+    assert outbox.deliver_due() == 1 and [g.json["event_action"] for g in receiver.got] == ["trigger"]
+    Incident.objects.update(open=None)
+    Delivery.objects.update(state="failed")
+    assert client.post("/alerts/channels/default/oncall/secret/", {"value": ROUTING_KEY}).status_code == 302
+    assert outbox.deliver_due() == 0  # of what is over nobody wants to hear
 
 
 def test_a_day_of_failing_is_enough(incident, channel, receiver):

@@ -81,7 +81,9 @@ def test_a_fault_is_seen_told_and_over(mesh):
         assert trigger["payload"]["component"] == "echo" and "failed in 10 s" in trigger["payload"]["summary"]
         links = {link["text"]: link["href"] for link in trigger["links"]}
         assert links["Traces"] == "https://mesh.example.com/traces/?service=echo&errors=1&namespace=default" and "Topology" in links
-        failed = eventually(lambda: mesh.api.get("/api/v1/traces", params={"errors": "true", "limit": 5}).json()["items"], 20)
+        failed = eventually(
+            lambda: mesh.api.get("/api/v1/traces", params={"errors": "true", "service": "echo", "limit": 5}).json()["items"], 20
+        )  # as the link says
         shown = mesh.api.get(f"/api/v1/traces/{failed[0]['id']}").json()
         assert any("FI" in span["flags"] and {"kind": "VirtualService", "namespace": "default", "name": "echo"}.items() <= p.items()
                    for span in shown["spans"] for p in span["policies"])  # fmt: skip

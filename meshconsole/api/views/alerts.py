@@ -216,6 +216,7 @@ class NotifierSecret(AlertView):
         try:
             with transaction.atomic():
                 channels.set_secret(channel, text_of(content.mapping(request), "value", ""), request.user.get_username(), timezone.now())
+                outbox.resume(channel, timezone.now())
                 audit.record(self.author(), "set secret", f"NotificationChannel {namespace}/{name}")
         except ValueError as e:
             raise ParseError(f"value: {e}")

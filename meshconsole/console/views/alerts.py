@@ -180,6 +180,7 @@ def secret(request: HttpRequest, namespace: str, name: str) -> HttpResponse:
     try:
         with transaction.atomic():
             channels.set_secret(channel, request.POST.get("value", "").strip(), request.user.get_username(), timezone.now())
+            outbox.resume(channel, timezone.now())
             audit.record(Author.of(request), "set secret", f"NotificationChannel {channel.key}")
     except ValueError as e:
         flash.error(request, f"The secret is not set: {e}.")
