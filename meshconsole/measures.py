@@ -49,6 +49,8 @@ INGEST_LAG = _histogram("ingest_lag_seconds", "From the end of what a batch coun
 INGEST_WAITING = _gauge("ingest_queue_depth", "Batches of metrics that wait to be stored.")
 SPANS = _counter("spans", "Spans stored.")
 SPAN_BYTES_DROPPED = _counter("span_bytes_dropped", "Bytes of spans that had to be dropped, here or at agents.")
+LOG_RECORDS = _counter("access_log_records", "Access-log records stored.")
+LOG_BYTES_DROPPED = _counter("access_log_bytes_dropped", "Bytes of access logs that had to be dropped, here or at agents.")
 
 # The worker
 TASKS = _counter("tasks", "Background tasks that ended.", "task", "state")

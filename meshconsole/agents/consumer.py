@@ -139,10 +139,10 @@ class AgentConsumer(AsyncWebsocketConsumer):
                     await in_database(enrolment.goodbye, self._name, current.id, timezone.now())
             case protocol.Spans():
                 assert self.origin is not None
-                traces.put(self.origin, frame)
+                traces.put(self.origin, frame.batch, frame.dropped)
             case protocol.Logs():
                 assert self.origin is not None
-                logs.put(self.origin, frame)
+                logs.put(self.origin, frame.batch, frame.dropped)
             case _:
                 raise Refusal("malformed", f"{type(frame).__name__} is not said at this point")
 
