@@ -55,16 +55,17 @@ format:
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# What needs no browser and no whole mesh runs in two processes, each with a home of its own; then the rest, one after another. With ARGS: just those.
+# In two processes, each with a home of its own and whole files at a time: what needs no browser and no whole mesh first, then the rest. With ARGS: just those.
 FAST := -m "not journey and not browser"
 WHOLE := -m "journey or browser"
+APART := --dist loadfile $(foreach n,1 2,--tx popen//env:MESHCONSOLE_HOME=$(TEST_HOME)/$(n))
 test: export MESHCONSOLE_HOME := $(TEST_HOME)
 test: packages install
 	@mkdir -p $(TEST_HOME)/1 $(TEST_HOME)/2
 ifeq ($(strip $(ARGS)),)
 	@failed=0; \
-	$(BIN)/pytest $(FAST) --dist loadfile $(foreach n,1 2,--tx popen//env:MESHCONSOLE_HOME=$(TEST_HOME)/$(n)) || failed=1; \
-	$(BIN)/pytest $(WHOLE) || failed=1; \
+	$(BIN)/pytest $(FAST) $(APART) || failed=1; \
+	$(BIN)/pytest $(WHOLE) $(APART) || failed=1; \
 	exit $$failed
 else
 	$(BIN)/pytest $(ARGS)

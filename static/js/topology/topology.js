@@ -78,12 +78,18 @@ export default function start(root) {
   }
 
   // --- the feed
+  // The console is asked at once; what it tells is drawn when icons and fonts are there.
+  const dressed = Promise.all([loadIcons(), document.fonts.load("600 12px Inter"), document.fonts.load("400 12px Inter")]);
   const feed = new Feed({
-    onGraph(fresh) {
+    async onGraph(fresh) {
+      await dressed;
+      if (cy.destroyed()) return;
       model.replace(fresh);
       sync(true);
     },
-    onDiff(diff) {
+    async onDiff(diff) {
+      await dressed;
+      if (cy.destroyed()) return;
       const { shape } = model.apply(diff);
       sync(shape);
     },
@@ -364,14 +370,14 @@ export default function start(root) {
       sync(true);
     } else if (key === "find" || key === "hide") {
       filters();
-      overlay.moved();
+      overlay?.moved();
     } else if (key === "view") {
       show();
       if (state.view === "graph") {
         cy.resize();
-        overlay.size();
+        overlay?.size();
       }
-    } else overlay.draw();
+    } else overlay?.draw();
   }
 
   const onClick = async (event) => {
@@ -454,14 +460,14 @@ export default function start(root) {
   document.addEventListener("meshconsole:live", onLive);
 
   root.graph = graph; // for tests, and for the console of whoever debugs
-  (async () => {
-    await Promise.all([loadIcons(), document.fonts.load("600 12px Inter"), document.fonts.load("400 12px Inter")]);
+  controls();
+  remember();
+  if (isLive() || state.at) subscribe();
+  dressed.then(() => {
+    if (cy.destroyed()) return;
     overlay = new Overlay(stage, graph);
-    controls();
-    remember();
-    if (isLive() || state.at) subscribe();
     if (state.compare) comparison.set(state.compare);
-  })();
+  });
 
   return {
     stop() {
