@@ -1,6 +1,6 @@
 // The topology page: Cytoscape draws what the feed tells, the URL holds how one looks at it.
 import cytoscape from "cytoscape";
-import { loadIcons, palette } from "./card.js";
+import { HEIGHT, WIDTH, loadIcons, palette } from "./card.js";
 import { png, save, svg } from "./export.js";
 import { Comparison } from "./compare.js";
 import { parse } from "./find.js";
@@ -194,10 +194,7 @@ export default function start(root) {
 
   async function place() {
     // A large graph is drawn in plain columns at once, and moves to better places when they are found.
-    if (first && model.nodes.size > LARGE) {
-      await new Promise((go) => setTimeout(go, 30)); // Cytoscape says of new elements that they are invisible until it has drawn once
-      await put(plain());
-    }
+    if (first && model.nodes.size > LARGE) await put(plain(), { drawn: false });
     const roomy = !root.dataset.ready || model.nodes.size > LARGE;
     let result;
     try {
@@ -217,7 +214,7 @@ export default function start(root) {
     if (roomy && whole) fit(false); // whoever looks at the whole goes on doing so; whoever has zoomed in is left there
   }
 
-  async function put(result) {
+  async function put(result, { drawn = true } = {}) {
     const kept = new Map([...dragged].map((id) => [id, cy.getElementById(id)]).filter(([, n]) => n.nonempty()).map(([id, n]) => [id, { ...n.position() }]));
     bends = result.bends;
     const still = first || cy.nodes().length > 120 || matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -235,7 +232,7 @@ export default function start(root) {
     routes();
     if (first && cy.nodes().nonempty()) {
       first = false;
-      fit(false);
+      fit(false, drawn ? undefined : extent(result.positions.values()));
       root.dataset.ready = "true";
       q("[data-loading]").hidden = true;
       if (state.select) choose(state.select, { centre: false });
@@ -256,10 +253,19 @@ export default function start(root) {
     cy.batch(() => cy.edges().forEach((edge) => route(edge, { bends: bends.get(edge.id()) ?? [], moved: dragged.has(edge.source().id()) || dragged.has(edge.target().id()) })));
   }
 
-  function fit(animate = true) {
-    const elements = cy.elements(":visible");
-    if (elements.empty()) return;
-    const wide = elements.boundingBox();
+  // Of elements that Cytoscape has not drawn yet, and so says of that they are invisible; drawing all of them in one place first would take half a second.
+  function extent(positions) {
+    const [xs, ys] = [[], []];
+    for (const { x, y } of positions) {
+      xs.push(x);
+      ys.push(y);
+    }
+    const [left, top] = [Math.min(...xs) - WIDTH, Math.min(...ys) - HEIGHT];
+    return { x1: left, y1: top, w: Math.max(...xs) + WIDTH - left, h: Math.max(...ys) + HEIGHT - top };
+  }
+
+  function fit(animate = true, wide = cy.elements(":visible").boundingBox()) {
+    if (!(wide.w > 0)) return;
     const zoom = Math.max(cy.minZoom(), Math.min(1.15, (cy.width() - 88) / wide.w, (cy.height() - 96) / wide.h));
     const pan = { x: cy.width() / 2 - zoom * (wide.x1 + wide.w / 2), y: cy.height() / 2 - zoom * (wide.y1 + wide.h / 2) };
     if (animate && !matchMedia("(prefers-reduced-motion: reduce)").matches) cy.animate({ zoom, pan, duration: 220, easing: "ease-in-out-cubic" });
