@@ -48,6 +48,7 @@ export class TimeBar {
 
   async load() {
     const span = this.q("span").value;
+    this.slider.disabled = !this.end; // which moment a place means is only known when the strip is there
     try {
       const answer = await fetch(`/api/v1/topology/strip?span=${span}&${this.query()}`, { headers: { accept: "application/json" } });
       if (!answer.ok) throw new Error(`${answer.status}`);
@@ -62,6 +63,7 @@ export class TimeBar {
     const n = Math.max(1, strip.rate.length);
     Object.assign(this, { start: strip.start, step: strip.step, end: strip.end });
     this.slider.max = n;
+    this.slider.disabled = false;
     this.slider.value = this.at ? Math.round((Date.parse(this.at) / 1000 - this.start) / this.step) : n;
     const most = Math.max(...strip.rate, 1e-9);
     const svg = this.q("strip");
