@@ -1,5 +1,6 @@
 """The units of a gateway proxy: its listeners, and each host that it serves. Counterpart: outbound.py, where hosts come on demand."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from meshconsole.core.envoy import defaults, hardening, listeners, loggers, routes, tracing
@@ -127,7 +128,7 @@ def _listener(
         network = {place: found for place, found in draft.network_filters.items() if not draft.http_filters}
         chains.append(listeners.chain(name, network, manager, match=match, tls_context=tls_context))
 
-    client = _client(workload)
+    client = _client(workload) if side == reporting.default(mesh) else replace(_client(workload), told=side)
     passed = {id(server): gateway_tcp.served(server, tracer, client) for server in (*plain, *secure) if server.serves is not Serves.HTTP}
     matches = Matches(subnet for found in passed.values() for chain in found.chains for subnet in chain.subnets)
     if plain and plain[0].serves is Serves.HTTP:
