@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from telemetry.meaning import Meaning, meaning
 from telemetry.traces import Node, Summary, Trace
@@ -32,6 +33,16 @@ class Row:
     ms: float
     own_ms: float
     attributes: tuple[tuple[str, str], ...]
+
+    @property
+    def question(self) -> str:
+        """The same request as a query of the page *Why?*; '' where the span is no call by a workload's proxy."""
+        span = self.node.span
+        url = urlsplit(str(span.attributes.get("http.url", "")))
+        if not span.origin.proxy or span.kind != "client" or not url.netloc:
+            return ""
+        asked = {"from": f"{span.origin.namespace}/{span.origin.workload}", "to": url.netloc, "path": url.path or "/"}
+        return urlencode({**asked, "method": str(span.attributes.get("http.method", "GET"))})
 
 
 def rows(trace: Trace) -> list[Row]:

@@ -50,6 +50,8 @@ def test_an_edge_says_its_figures_codes_and_identities(page, busy):
     page.goto("/topology/?kind=workload")
     edge = next(e for e in graph(page)["edges"] if e["target"].endswith("details-v1"))
     page.locator(f"[data-panel] [data-select='{edge['id']}']").first.click()
+    link = page.locator("[data-panel]").get_by_role("link", name="Why?")
+    expect(link).to_have_attribute("href", re.compile(r"^/why/\?from=default%2F.+&to=details"))
     panel = page.locator("[data-panel]")
     for said in ("productpage-v1", "details-v1", "p95", "200", "spiffe://cluster.local/ns/default/sa/bookinfo-details", "all of it"):
         expect(panel).to_contain_text(said)

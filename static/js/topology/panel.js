@@ -58,6 +58,9 @@ function bars(values, total, css) {
   return `<div class="code-bars">${values.map(([name, n, tone_, note]) => `<div><span class="num">${esc(name)}</span><svg viewBox="0 0 100 6" preserveAspectRatio="none" class="meter ${tone_}"><rect width="${(n / total) * 100}" height="6"/></svg><span class="num muted">${percent(n / total)}</span>${note ? `<span class="muted small wide">${esc(note)}</span>` : ""}</div>`).join("")}</div>`;
 }
 
+// What the mesh would do with such a call: asked of the one workload that makes them.
+const why = (source, host, e) => (source?.workloads?.length === 1 && e.protocol !== "tcp" ? ` <a class="link" href="/why/?${esc(new URLSearchParams({ from: `${source.namespace}/${source.workloads[0]}`, to: host, path: "/" }))}">Why?</a>` : "");
+
 export function edge(e, model, compared = "") {
   const source = model.nodes.get(e.source);
   const target = model.nodes.get(e.target);
@@ -77,7 +80,7 @@ export function edge(e, model, compared = "") {
     ${Object.keys(e.flags).length ? section("Why", bars(Object.entries(e.flags).sort((a, b) => b[1] - a[1]).map(([flag, n]) => [flag, n, "bad", flag.split(",").map((f) => FLAGS[f]).filter(Boolean).join(", ")]), total)) : ""}
     ${Object.keys(e.grpc).length ? section("gRPC statuses", bars(Object.entries(e.grpc).map(([s, n]) => [s, n, s === "0" ? "" : "bad"]), total)) : ""}
     ${e.targetPrincipals.length ? section("Identities", `<p class="mono small">${e.sourcePrincipals.map(esc).join("<br>")}</p><p class="muted small">calls</p><p class="mono small">${e.targetPrincipals.map(esc).join("<br>")}</p>`) : ""}
-    ${e.services.length ? section("Hosts asked for", e.services.map((s) => `<p class="mono small">${esc(s)}</p>`).join("")) : ""}
+    ${e.services.length ? section("Hosts asked for", e.services.map((s) => `<p class="mono small">${esc(s)}${why(source, s, e)}</p>`).join("")) : ""}
     <p class="muted hint">Told by the proxy of the ${e.reporter === "source" ? "caller" : "called"}.</p>`;
 }
 

@@ -1,6 +1,6 @@
 // The topology page: Cytoscape draws what the feed tells, the URL holds how one looks at it.
 import cytoscape from "cytoscape";
-import { HEIGHT, WIDTH, loadIcons, palette } from "./card.js";
+import { loadIcons, palette } from "./card.js";
 import { png, save, svg } from "./export.js";
 import { Comparison } from "./compare.js";
 import { parse } from "./find.js";
@@ -8,6 +8,7 @@ import { keys } from "./keys.js";
 import { arrange, LARGE } from "./layout.js";
 import { Feed, Model } from "./model.js";
 import { Overlay } from "./overlay.js";
+import { extent, plain } from "./plain.js";
 import * as panels from "./panel.js";
 import { route } from "./routes.js";
 import { styles } from "./style.js";
@@ -194,7 +195,7 @@ export default function start(root) {
 
   async function place() {
     // A large graph is drawn in plain columns at once, and moves to better places when they are found.
-    if (first && model.nodes.size > LARGE) await put(plain(), { drawn: false });
+    if (first && model.nodes.size > LARGE) await put(plain(model), { drawn: false });
     const roomy = !root.dataset.ready || model.nodes.size > LARGE;
     let result;
     try {
@@ -204,7 +205,7 @@ export default function start(root) {
       result = await arrange(nodes, [...model.edges.values()], drawn);
     } catch (error) {
       console.warn("The layout engine failed; a plain one is used.", error);
-      result = plain();
+      result = plain(model);
     }
     if (cy.destroyed()) return;
     const seen = cy.extent();
@@ -240,28 +241,8 @@ export default function start(root) {
     overlay?.moved();
   }
 
-  // Columns by distance from whoever is called by nobody: for when there is no worker to lay the graph out.
-  function plain() {
-    const column = new Map([...model.nodes.keys()].map((id) => [id, 0]));
-    for (let round = 0; round < 12; round++) for (const e of model.edges.values()) if (e.source !== e.target && column.get(e.target) <= column.get(e.source) && column.get(e.source) < 12) column.set(e.target, column.get(e.source) + 1);
-    const rows = [];
-    const positions = new Map([...column].map(([id, c]) => [id, { x: c * 260, y: (rows[c] = (rows[c] ?? 0) + 1) * 96 }]));
-    return { positions, bends: new Map() };
-  }
-
   function routes() {
     cy.batch(() => cy.edges().forEach((edge) => route(edge, { bends: bends.get(edge.id()) ?? [], moved: dragged.has(edge.source().id()) || dragged.has(edge.target().id()) })));
-  }
-
-  // Of elements that Cytoscape has not drawn yet, and so says of that they are invisible; drawing all of them in one place first would take half a second.
-  function extent(positions) {
-    const [xs, ys] = [[], []];
-    for (const { x, y } of positions) {
-      xs.push(x);
-      ys.push(y);
-    }
-    const [left, top] = [Math.min(...xs) - WIDTH, Math.min(...ys) - HEIGHT];
-    return { x1: left, y1: top, w: Math.max(...xs) + WIDTH - left, h: Math.max(...ys) + HEIGHT - top };
   }
 
   function fit(animate = true, wide = cy.elements(":visible").boundingBox()) {
